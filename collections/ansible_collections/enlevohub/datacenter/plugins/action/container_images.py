@@ -1,0 +1,46 @@
+"""Deliver images from the control machine to a host and prove that their ids are the same."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    """Action of enlevohub.datacenter.container_images."""
+
+    _requires_connection = True
+    TRANSFERS_FILES = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Copy and load what is missing on the host; fails when an id differs afterwards."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        images: dict[str, dict[str, str]] = self._task.args["images"]
+        name = "enlevohub.datacenter.container_images"
+        answer = self._execute_module(module_name=name, module_args={"images": images}, task_vars=task_vars)
+        missing: list[str] = answer.get("missing", [])
+        if answer.get("failed") or not missing or self._task.check_mode:
+            result.update(answer)
+            return result
+        remote = self._make_tmp_path()
+        try:
+            for item in missing:
+                archive = images[item]["archive"]
+                target = self._connection._shell.join_path(remote, os.path.basename(archive))
+                self._transfer_file(archive, target)
+                answer = self._execute_module(
+                    module_name=name, module_args={"images": {item: images[item]}, "load": target}, task_vars=task_vars
+                )
+                if answer.get("failed"):
+                    break
+                if answer["missing"]:
+                    answer = {"failed": True, "msg": f"{images[item]['reference']}: the id on the host differs from {images[item]['id']}"}
+                    break
+        finally:
+            self._remove_tmp_path(remote, force=True)
+        result.update(answer)
+        result.update(changed=True, missing=missing)
+        result["diff"] = {"before": "", "after": "".join(f"{images[item]['reference']}\n" for item in missing)}
+        return result

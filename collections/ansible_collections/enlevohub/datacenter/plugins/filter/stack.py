@@ -1,0 +1,81 @@
+"""Filters that describe a Docker Compose stack and its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+
+def references(images: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Return the reference of each image by its name, from the result of ``container_build``."""
+    return {name: image["reference"] for name, image in images.items()}
+
+
+def secrets_digest(secrets: dict[str, str]) -> str:
+    """Return a short digest that changes when a secret changes; the secrets are long and random, so it tells nothing."""
+    return hashlib.sha256(json.dumps(secrets, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def compose_document(
+    services: dict[str, dict[str, Any]], defaults: dict[str, Any], secrets: dict[str, str], one_shot: list[str]
+) -> dict[str, Any]:
+    """Return the content of compose.yaml.
+
+    Args:
+        services: services as in compose.yaml.
+        defaults: keys that each service gets unless it has them.
+        secrets: secrets by name; each becomes a file of every service. Only a digest of them stands in the document.
+        one_shot: services that run to their end; they are kept out of ``up`` by a profile.
+
+    Raises:
+        AnsibleFilterError: a one-shot service does not exist.
+    """
+    unknown = sorted(set(one_shot) - set(services))
+    if unknown:
+        raise AnsibleFilterError(f"compose_stack_before names {', '.join(unknown)}, which is not in compose_stack_services")
+    document: dict[str, Any] = {"services": {}}
+    for name, service in services.items():
+        merged = {**defaults, **service}
+        if name in one_shot:
+            merged = {key: value for key, value in merged.items() if key not in ("healthcheck", "ports")}
+            merged.update(profiles=["one-shot"], restart="no", healthcheck={"disable": True})
+        if secrets:
+            merged["secrets"] = sorted(secrets)
+            merged["labels"] = {**merged.get("labels", {}), "enlevohub.secrets": secrets_digest(secrets)}
+        document["services"][name] = merged
+    if secrets:
+        document["secrets"] = {name: {"file": f"./secrets/{name}"} for name in sorted(secrets)}
+    return document
+
+
+def secret_files(secrets: dict[str, str], directory: str, uid: int) -> list[dict[str, Any]]:
+    """Return the secret files of a stack. Compose mounts them as they are, so they belong to the uid of the containers."""
+    return [
+        {"path": f"{directory}/secrets/{name}", "content": secrets[name], "owner": str(uid), "group": str(uid),
+         "mode": "0400", "secret": True}
+        for name in sorted(secrets)
+    ]  # fmt: skip
+
+
+def files_below(files: list[dict[str, Any]], directory: str) -> list[dict[str, Any]]:
+    """Return files with a path relative to a directory as files with an absolute path."""
+    for item in files:
+        if item["path"].startswith("/"):
+            raise AnsibleFilterError(f"compose_stack_files: {item['path']} must be relative to {directory}")
+    return [{**item, "path": f"{directory}/{item['path']}"} for item in files]
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return the filters by name."""
+        return {
+            "references": references,
+            "compose_document": compose_document,
+            "secret_files": secret_files,
+            "files_below": files_below,
+        }

@@ -1,0 +1,88 @@
+"""Filters that turn the inventory into the lists that roles take: members, pools, connection strings."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from ansible.errors import AnsibleFilterError
+
+
+def members(hosts: list[str], hostvars: Any, port: int | None = None) -> list[dict[str, Any]]:
+    """Return name and address (and port) of hosts.
+
+    Args:
+        hosts: names from the inventory, for example ``groups['etcd_servers']``.
+        hostvars: Ansible's ``hostvars``.
+        port: added to each entry when given.
+
+    Raises:
+        AnsibleFilterError: a host has no ``ansible_host``.
+    """
+    found: list[dict[str, Any]] = []
+    for host in hosts:
+        address = hostvars[host].get("ansible_host")
+        if not address:
+            raise AnsibleFilterError(f"host '{host}' has no ansible_host; give it an address in hosts.yml")
+        entry: dict[str, Any] = {"name": str(host), "address": str(address)}
+        if port is not None:
+            entry["port"] = int(port)
+        found.append(entry)
+    return found
+
+
+def endpoints(entries: list[dict[str, Any]], port: int | None = None, scheme: str = "") -> list[str]:
+    """Return ``address:port`` of each member, with ``scheme://`` before it when one is given."""
+    prefix = f"{scheme}://" if scheme else ""
+    return [f"{prefix}{entry['address']}:{port if port is not None else entry['port']}" for entry in entries]
+
+
+def database_url(
+    entries: list[dict[str, Any]], database: str, user: str, password: str, ca_path: str, port: int = 5432
+) -> str:
+    """Return the connection string of libpq and asyncpg that finds the leader among all database servers.
+
+    Args:
+        entries: the database servers, see :func:`members`.
+        database: name of the database.
+        user: name of the role.
+        password: its password; quoted for a URL.
+        ca_path: CA certificate as the client sees it; the server is verified by name and CA.
+        port: port of PostgreSQL.
+    """
+    if not entries:
+        raise AnsibleFilterError("there is no database server; see database_servers in hosts.yml")
+    hosts = ",".join(endpoints(entries, port))
+    options = f"target_session_attrs=read-write&sslmode=verify-full&sslrootcert={quote(ca_path)}"
+    return f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@{hosts}/{quote(database, safe='')}?{options}"
+
+
+def to_env(values: dict[str, Any]) -> str:
+    """Return the lines of an env file, sorted by key, in the quoting that Docker Compose reads back unchanged."""
+    lines: list[str] = []
+    for key in sorted(values):
+        text = str(values[key]).lower() if isinstance(values[key], bool) else str(values[key])
+        if "\n" in text:
+            raise AnsibleFilterError(f"{key}: a value with a line break cannot stand in an env file; use a secret file")
+        escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+        lines.append(f"{key}='{escaped}'" if text else f"{key}=")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def trusted_certificate(item: dict[str, str]) -> dict[str, str]:
+    """Return the file of a trusted CA certificate, from a name (key) and its PEM text (value)."""
+    return {"path": f"/usr/local/share/ca-certificates/{item['key']}.crt", "content": item["value"].strip() + "\n"}
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return the filters by name."""
+        return {
+            "members": members,
+            "endpoints": endpoints,
+            "database_url": database_url,
+            "to_env": to_env,
+            "trusted_certificate": trusted_certificate,
+        }

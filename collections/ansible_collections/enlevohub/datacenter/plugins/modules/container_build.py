@@ -1,0 +1,193 @@
+#!/usr/bin/python
+"""Build the container images of a release on the control machine, each named by the content it is built from."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: container_build
+short_description: Build container images named by their content
+description:
+  - The tag of an image is a digest of its build context, its build arguments and its base image. The same sources give
+    the same name, so an image that is there is never built again.
+  - Runs on the control machine.
+options:
+  images:
+    description: The images.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the image without a tag.
+        type: str
+        required: true
+      context:
+        description: Build context on the control machine.
+        type: path
+        required: true
+  base:
+    description: The image that all others are built from.
+    type: str
+    required: true
+  archive_directory:
+    description: Where archives of the images are kept for delivery.
+    type: path
+    required: true
+author: EnlevoHub
+"""
+
+EXAMPLES = r"""
+- name: Build the image of the backend
+  enlevohub.datacenter.container_build:
+    base: enlevohub/base:trixie
+    archive_directory: build/images
+    images:
+      - name: enlevohub/api
+        context: files/api
+"""
+
+RETURN = r"""
+images:
+  description: Reference, id and archive of each image, by its name.
+  type: dict
+  returned: always
+"""
+
+import fcntl
+import fnmatch
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+TAG_LENGTH = 12
+KEPT_ARCHIVES = 3
+
+
+def ignored_patterns(context: str) -> list[str]:
+    """Return the patterns of .dockerignore (names and globs)."""
+    path = os.path.join(context, ".dockerignore")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as handle:
+        lines = [line.strip() for line in handle]
+    return [line.rstrip("/").removeprefix("**/").lstrip("/") for line in lines if line and line[0] not in "#!"]
+
+
+def context_files(context: str) -> list[str]:
+    """Return the files of a build context, relative and sorted, without what .dockerignore excludes."""
+    patterns = ignored_patterns(context)
+
+    def kept(relative: str) -> bool:
+        name = os.path.basename(relative)
+        return not any(fnmatch.fnmatch(relative, pattern) or fnmatch.fnmatch(name, pattern) for pattern in patterns)
+
+    found: list[str] = []
+    for folder, folders, names in os.walk(context):
+        relative = os.path.relpath(folder, context)
+        prefix = "" if relative == "." else f"{relative}/"
+        folders[:] = sorted(item for item in folders if kept(prefix + item))
+        found += [prefix + name for name in names if kept(prefix + name) or prefix + name == "Dockerfile"]
+    return sorted(found)
+
+
+def content_digest(context: str, base: str) -> str:
+    """Return a digest of the names, modes and contents of a build context and of the id of its base."""
+    digest = hashlib.sha256(base.encode())
+    for name in context_files(context):
+        path = os.path.join(context, name)
+        executable = os.access(path, os.X_OK)
+        with open(path, "rb") as handle:
+            inner = hashlib.sha256(handle.read()).hexdigest()
+        digest.update(f"\0{name}\0{executable}\0{inner}".encode())
+    return digest.hexdigest()
+
+
+def image_id(module: AnsibleModule, reference: str) -> str:
+    """Return the id of an image of the local engine; empty when it is not there."""
+    code, out, err = module.run_command(["docker", "image", "inspect", "--format", "{{.Id}}", reference])
+    if code == 0:
+        return str(out).strip()
+    if "No such image" in err:
+        return ""
+    module.fail_json(msg=f"Cannot ask the Docker Engine of the control machine: {err.strip()}")
+    return ""
+
+
+def build(module: AnsibleModule, reference: str, context: str, base: str) -> str:
+    """Build one image; returns its id."""
+    command = ["docker", "build", "--tag", reference, "--build-arg", f"BASE_IMAGE={base}", context]
+    code, out, err = module.run_command(command)
+    if code != 0:
+        said = "\n".join((out + "\n" + err).strip().splitlines()[-40:])
+        module.fail_json(msg=f"Cannot build {reference} from {context}. Docker said:\n{said}")
+    return image_id(module, reference)
+
+
+def archive(module: AnsibleModule, reference: str, identifier: str, directory: str) -> str:
+    """Keep an archive of the image for delivery; returns its path. Old archives of the same image are removed."""
+    name = reference.split(":")[0].replace("/", "_")
+    path = os.path.join(directory, f"{name}-{identifier.removeprefix('sha256:')[:TAG_LENGTH]}.tar.gz")
+    if os.path.exists(path):
+        return path
+    partial = f"{path}.partial"
+    with subprocess.Popen(["docker", "save", reference], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as save:
+        assert save.stdout is not None and save.stderr is not None
+        with gzip.open(partial, "wb", compresslevel=1) as handle:
+            shutil.copyfileobj(save.stdout, handle, 1 << 20)
+        said = save.stderr.read().decode(errors="replace")
+    if save.returncode != 0:
+        os.unlink(partial)
+        module.fail_json(msg=f"docker save {reference} failed: {said.strip()}")
+    os.replace(partial, path)
+    same = sorted(
+        (item.path for item in os.scandir(directory) if item.name.startswith(f"{name}-")), key=os.path.getmtime
+    )
+    for old in same[:-KEPT_ARCHIVES]:
+        os.unlink(old)
+    return path
+
+
+def main() -> None:
+    """Build what is missing; a lock keeps two runs on one control machine apart."""
+    image_spec = {"name": {"type": "str", "required": True}, "context": {"type": "path", "required": True}}
+    module = AnsibleModule(
+        argument_spec={
+            "images": {"type": "list", "elements": "dict", "options": image_spec, "required": True},
+            "base": {"type": "str", "required": True},
+            "archive_directory": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    directory = module.params["archive_directory"]
+    if shutil.which("docker") is None:
+        module.fail_json(msg="The control machine has no Docker client; images are built there. Install Docker and run again")
+    base_id = image_id(module, module.params["base"])
+    if not base_id and not module.check_mode:
+        module.fail_json(
+            msg=f"The base image {module.params['base']} is not on the control machine. Make it with: make base"
+        )
+    os.makedirs(directory, exist_ok=True)
+    images: dict[str, Any] = {}
+    built: list[str] = []
+    with open(os.path.join(directory, "lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for item in module.params["images"]:
+            reference = f"{item['name']}:{content_digest(item['context'], base_id)[:TAG_LENGTH]}"
+            identifier = image_id(module, reference)
+            if not identifier:
+                built.append(reference)
+                if not module.check_mode:
+                    identifier = build(module, reference, item["context"], module.params["base"])
+            kept = archive(module, reference, identifier, directory) if identifier and not module.check_mode else ""
+            images[item["name"]] = {"reference": reference, "id": identifier, "archive": kept}
+    diff = {"before": "", "after": "".join(f"{name}\n" for name in built), "after_header": "images"}
+    module.exit_json(changed=bool(built), images=images, built=built, diff=diff)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+#!/usr/bin/python
+"""Keep the dynamic settings of a Patroni cluster through its REST API."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: patroni_settings
+short_description: Keep the dynamic settings of a Patroni cluster
+description:
+  - Compares the wanted settings with those of the cluster and patches what differs. Keys that are not named stay.
+  - Runs on any member; Patroni keeps the settings in etcd and every member takes them over.
+options:
+  url:
+    description: Base address of the REST API of a member.
+    type: str
+    required: true
+  settings:
+    description: The wanted settings.
+    type: dict
+    required: true
+  username:
+    description: Name for changes.
+    type: str
+    required: true
+  password:
+    description: Password for changes.
+    type: str
+    required: true
+  directory:
+    description: Directory of C(ca.crt), C(host.crt) and C(host.key).
+    type: path
+    required: true
+  timeout:
+    description: Seconds until the API must answer.
+    type: int
+    default: 60
+author: EnlevoHub
+"""
+
+EXAMPLES = r"""
+- name: Keep the settings of the cluster
+  enlevohub.datacenter.patroni_settings:
+    url: https://192.0.2.21:8008
+    username: patroni
+    password: "{{ patroni_restapi_password }}"
+    directory: /etc/enlevohub/pki
+    settings: {loop_wait: 1, ttl: 20}
+"""
+
+RETURN = r"""
+changed_keys:
+  description: Paths of the settings that differed.
+  type: list
+  returned: always
+"""
+
+import base64
+import json
+import os
+import ssl
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+
+def difference(wanted: dict[str, Any], present: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the part of the wanted settings that differs, and its paths."""
+    patch: dict[str, Any] = {}
+    paths: list[str] = []
+    for key, value in wanted.items():
+        have = present.get(key)
+        if isinstance(value, dict):
+            inner, inner_paths = difference(value, have if isinstance(have, dict) else {})
+            if inner:
+                patch[key] = inner
+                paths += [f"{key}.{path}" for path in inner_paths]
+        elif have != value:
+            patch[key] = value
+            paths.append(key)
+    return patch, paths
+
+
+def call(module: AnsibleModule, method: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    """Call /config of the member with the certificate of this host."""
+    directory = module.params["directory"]
+    context = ssl.create_default_context(cafile=os.path.join(directory, "ca.crt"))
+    context.load_cert_chain(os.path.join(directory, "host.crt"), os.path.join(directory, "host.key"))
+    credentials = base64.b64encode(f"{module.params['username']}:{module.params['password']}".encode()).decode()
+    request = urllib.request.Request(
+        f"{module.params['url']}/config",
+        method=method,
+        data=json.dumps(body).encode() if body is not None else None,
+        headers={"Content-Type": "application/json", "Authorization": f"Basic {credentials}"},
+    )
+    with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+        found: dict[str, Any] = json.loads(answer.read())
+        return found
+
+
+def main() -> None:
+    """Compare and patch; on a blank host in check mode everything would be new."""
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "required": True},
+            "settings": {"type": "dict", "required": True},
+            "username": {"type": "str", "required": True},
+            "password": {"type": "str", "required": True, "no_log": True},
+            "directory": {"type": "path", "required": True},
+            "timeout": {"type": "int", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    if module.check_mode and not os.path.exists(os.path.join(module.params["directory"], "host.crt")):
+        module.exit_json(changed=True, changed_keys=["(all: there is no cluster yet)"])
+    deadline = time.monotonic() + module.params["timeout"]
+    while True:
+        try:
+            present = call(module, "GET", None)
+            patch, paths = difference(module.params["settings"], present)
+            if patch and not module.check_mode:
+                call(module, "PATCH", patch)
+            break
+        except (OSError, ValueError) as error:
+            if module.check_mode:
+                module.exit_json(changed=True, changed_keys=["(all: Patroni does not answer)"])
+            if time.monotonic() > deadline:
+                module.fail_json(
+                    msg=f"{module.params['url']}/config does not answer within {module.params['timeout']} s: {error}. "
+                    "Likely cause: the cluster has no leader yet (patronictl list) or etcd has no quorum"
+                )
+            time.sleep(1)
+    diff = {"before": "", "after": "".join(f"{path}\n" for path in paths), "after_header": "patroni settings"}
+    module.exit_json(changed=bool(paths), changed_keys=paths, diff=diff)
+
+
+if __name__ == "__main__":
+    main()
