@@ -38,10 +38,10 @@ options:
     type: int
     default: 120
   replace:
-    description: Set to false to create and start what is missing, but leave a running container with an old
-      configuration alone. The result says so in C(stale).
+    description: Set to true to replace running containers that have an old configuration. Otherwise they are left alone,
+      and the result says so in C(stale); what is missing or stopped is created and started in any case.
     type: bool
-    default: true
+    default: false
 author: EnlevoHub
 """
 
@@ -218,7 +218,7 @@ def main() -> None:
             "reload": {"type": "dict", "default": {}},
             "reload_on": {"type": "list", "elements": "path", "default": []},
             "timeout": {"type": "int", "default": 120},
-            "replace": {"type": "bool", "default": True},
+            "replace": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

@@ -33,6 +33,7 @@ missing:
   returned: always
 """
 
+import json
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
@@ -50,14 +51,11 @@ def main() -> None:
         code, out, err = module.run_command(["docker", "load", "--quiet", "--input", module.params["load"]])
         if code != 0:
             module.fail_json(msg=f"docker load failed: {(out + err).strip()[-1500:]}")
-    missing = []
     references = [image["reference"] for image in images.values()]
-    code, out, err = module.run_command(
-        ["docker", "image", "inspect", "--format", "{{.Id}} {{join .RepoTags \",\"}}", *references]
-    )
+    code, out, err = module.run_command(["docker", "image", "inspect", *references])
     if code != 0 and "No such image" not in err:
         module.fail_json(msg=f"Cannot ask the Docker Engine of this host: {err.strip()}")
-    present = {tag: line.split()[0] for line in out.splitlines() if " " in line for tag in line.split()[1].split(",")}
+    present = {tag: image["Id"] for image in json.loads(out or "[]") for tag in image["RepoTags"]}
     missing = [name for name, image in images.items() if present.get(image["reference"], "") != (image["id"] or "none")]
     module.exit_json(changed=bool(missing), missing=missing)
 
