@@ -1,0 +1,79 @@
+"""The backend on every application server: it answers by itself and runs hardened."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def inspect(datacenter: Any, server: str) -> list[dict[str, Any]]:
+    """Return what Docker knows of the running containers of a server."""
+    found: list[dict[str, Any]] = json.loads(datacenter.run(server, "docker inspect $(docker ps -q)"))
+    assert found
+    return found
+
+
+def test_backend_is_ready_by_address_without_a_host_header(datacenter: Any, backend_server: str) -> None:
+    url = f"http://{datacenter.address(backend_server)}:3001/health/ready"
+    assert datacenter.run(backend_server, f"curl -sS -o /dev/null -w '%{{http_code}}' -0 -H 'Host:' {url}") == "200"
+
+
+def test_backend_says_which_copy_answered(datacenter: Any, backend_server: str) -> None:
+    answer = datacenter.get(f"http://{datacenter.address(backend_server)}:3001/api/v1/")
+    assert (answer.status, answer.headers["x-served-by"]) == (200, backend_server)
+
+
+def test_backend_listens_on_the_address_of_its_host_only(datacenter: Any, backend_server: str) -> None:
+    ports = datacenter.run(backend_server, "docker ps --format '{{.Ports}}' --filter name=backend")
+    assert ports == f"{datacenter.address(backend_server)}:3001->3001/tcp"
+
+
+def test_containers_run_hardened(datacenter: Any, docker_server: str) -> None:
+    for item in inspect(datacenter, docker_server):
+        host = item["HostConfig"]
+        assert item["Config"]["User"] == "10001:10001"
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert "no-new-privileges:true" in host["SecurityOpt"]
+        assert 0 < host["PidsLimit"] <= 256
+        assert 0 < host["Memory"] <= 256 * 2**20
+        assert item["State"]["Health"]["Status"] == "healthy"
+
+
+def test_docker_inspect_holds_no_secret(datacenter: Any, docker_server: str) -> None:
+    shown = json.dumps(inspect(datacenter, docker_server))
+    assert [name for name, value in datacenter.secrets.items() if value.strip() in shown] == []
+
+
+def test_secret_files_belong_to_the_containers_only(datacenter: Any, backend_server: str) -> None:
+    listed = datacenter.run(backend_server, "stat -c '%u:%g %a %n' /opt/enlevohub/backend/secrets/*")
+    assert [line.rsplit("/", 1) for line in listed.splitlines()] == [
+        ["10001:10001 400 /opt/enlevohub/backend/secrets", "database_url"],
+        ["10001:10001 400 /opt/enlevohub/backend/secrets", "jwt_secret"],
+    ]
+
+
+def test_all_servers_run_the_same_image(datacenter: Any) -> None:
+    ids = {
+        datacenter.run(server, "docker inspect --format '{{.Image}}' backend-api-1")
+        for server in datacenter.groups["backend_servers"]
+    }
+    assert len(ids) == 1
+
+
+def test_docker_keeps_containers_over_a_restart_and_rotates_logs(datacenter: Any, docker_server: str) -> None:
+    shown = datacenter.run(docker_server, "docker info --format '{{.LiveRestoreEnabled}} {{.LoggingDriver}}'")
+    assert shown == "true local"
+
+
+def test_database_connections_use_tls(datacenter: Any, backend_server: str) -> None:
+    leader = datacenter.leader()
+    address = datacenter.address(backend_server)
+    rows = datacenter.sql(
+        leader,
+        f"select bool_and(ssl), count(*) from pg_stat_ssl join pg_stat_activity using (pid) where client_addr = '{address}'",
+        "postgres",
+    )
+    secure, count = rows.split("|")
+    assert secure == "t"
+    assert int(count) > 0
