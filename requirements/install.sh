@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Make the Python environment of the control machine: install.sh <environment> <locked requirements>
+# Make a Python environment from locked requirements: install.sh <environment> <requirements>...
 set -euo pipefail
 environment=$1
-requirements=$2
+shift
+options=()
+for file in "$@"; do options+=(--requirement "$file"); done
 
 python=""
 for candidate in python3.13 python3.12 python3.11 python3; do
@@ -20,10 +22,10 @@ if ! "$python" -c 'import ensurepip' 2> /dev/null; then
     if [ "$(id -u)" = 0 ]; then become=(); else become=(sudo); fi
     "${become[@]}" apt-get -q -y install python3-venv
 fi
-echo "Installing the Python environment from $requirements (about a minute the first time)"
+echo "Installing the Python environment from $* (about a minute the first time)"
 "$python" -m venv "$environment"
 for attempt in 1 2 3; do
-    if "$environment/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement "$requirements"; then
+    if "$environment/bin/pip" install --quiet --disable-pip-version-check --require-hashes "${options[@]}"; then
         exit 0
     fi
     echo "The download failed (try $attempt of 3)" >&2

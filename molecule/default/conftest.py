@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -135,7 +135,12 @@ class Datacenter:
     def playbook(self, *arguments: str, code: int | None = 0, playbook: str = "playbooks/site.yml") -> PlaybookRun:
         """Run a playbook on the inventory; its exit code must be the given one (None: any)."""
         command = [str(BIN / "ansible-playbook"), "-i", str(INVENTORY), playbook, *arguments]
-        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PATH": f"{BIN}:{os.environ['PATH']}"}
+        environment = {
+            **os.environ,
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_FORCE_COLOR": "0",
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+        }
         done = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1500, env=environment
         )
@@ -232,13 +237,13 @@ def datacenter() -> Datacenter:
 
 
 @pytest.fixture(scope="session")
-def containers() -> Iterator[Callable[..., str]]:
+def containers() -> Callable[..., str]:
     """The Docker client of this machine, for what no host can do to itself: lose its power."""
 
     def docker(*arguments: str) -> str:
         return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout
 
-    yield docker
+    return docker
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -71,7 +71,8 @@ def test_database_connections_use_tls(datacenter: Any, backend_server: str) -> N
     address = datacenter.address(backend_server)
     rows = datacenter.sql(
         leader,
-        f"select bool_and(ssl), count(*) from pg_stat_ssl join pg_stat_activity using (pid) where client_addr = '{address}'",
+        "select bool_and(ssl), count(*) from pg_stat_ssl join pg_stat_activity using (pid) "
+        f"where client_addr = '{address}'",
         "postgres",
     )
     secure, count = rows.split("|")

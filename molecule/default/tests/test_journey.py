@@ -7,9 +7,7 @@ from typing import Any
 
 def test_company_registers_and_logs_in(datacenter: Any) -> None:
     account = datacenter.register()
-    answer = datacenter.get(
-        "/api/v1/auth/login", {"email": account["user"]["email"], "password": account["password"]}
-    )
+    answer = datacenter.get("/api/v1/auth/login", {"email": account["user"]["email"], "password": account["password"]})
     assert (answer.status, answer.body["user"]["id"]) == (200, account["user"]["id"])
 
 

@@ -36,7 +36,10 @@ class ActionModule(ActionBase):
                 if answer.get("failed"):
                     break
                 if answer["missing"]:
-                    answer = {"failed": True, "msg": f"{images[item]['reference']}: the id on the host differs from {images[item]['id']}"}
+                    answer = {
+                        "failed": True,
+                        "msg": f"{images[item]['reference']}: the id on the host differs from {images[item]['id']}",
+                    }
                     break
         finally:
             self._remove_tmp_path(remote, force=True)

@@ -20,7 +20,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Render, then run the module; returns its result.
 
-        Raises AnsibleActionFail when a template is missing, does not render, or an entry has neither content nor template.
+        Raises AnsibleActionFail when a template is missing or does not render, or an entry has nothing to write.
         """
         task_vars = task_vars or {}
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -41,9 +41,7 @@ class ActionModule(ActionBase):
             files.append(item)
         arguments = {"files": files, "secrets": secrets, "run": self._task.args.get("run", [])}
         result.update(
-            self._execute_module(
-                module_name="enlevohub.datacenter.files", module_args=arguments, task_vars=task_vars
-            )
+            self._execute_module(module_name="enlevohub.datacenter.files", module_args=arguments, task_vars=task_vars)
         )
         return result
 

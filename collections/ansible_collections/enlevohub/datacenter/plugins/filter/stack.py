@@ -15,7 +15,7 @@ def references(images: dict[str, dict[str, str]]) -> dict[str, str]:
 
 
 def secrets_digest(secrets: dict[str, str]) -> str:
-    """Return a short digest that changes when a secret changes; the secrets are long and random, so it tells nothing."""
+    """Return a short digest that changes with a secret; secrets are long and random, so it tells nothing."""
     return hashlib.sha256(json.dumps(secrets, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -35,7 +35,9 @@ def compose_document(
     """
     unknown = sorted(set(one_shot) - set(services))
     if unknown:
-        raise AnsibleFilterError(f"compose_stack_before names {', '.join(unknown)}, which is not in compose_stack_services")
+        raise AnsibleFilterError(
+            f"compose_stack_before names {', '.join(unknown)}, which is not in compose_stack_services"
+        )
     document: dict[str, Any] = {"services": {}}
     for name, service in services.items():
         merged = {**defaults, **service}
@@ -52,7 +54,7 @@ def compose_document(
 
 
 def secret_files(secrets: dict[str, str], directory: str, uid: int) -> list[dict[str, Any]]:
-    """Return the secret files of a stack. Compose mounts them as they are, so they belong to the uid of the containers."""
+    """Return the secret files of a stack; Compose mounts them as they are, so they belong to the containers' uid."""
     return [
         {"path": f"{directory}/secrets/{name}", "content": secrets[name], "owner": str(uid), "group": str(uid),
          "mode": "0400", "secret": True}

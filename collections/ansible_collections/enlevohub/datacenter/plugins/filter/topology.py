@@ -54,7 +54,9 @@ def database_url(
         raise AnsibleFilterError("there is no database server; see database_servers in hosts.yml")
     hosts = ",".join(endpoints(entries, port))
     options = f"target_session_attrs=read-write&sslmode=verify-full&sslrootcert={quote(ca_path)}"
-    return f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@{hosts}/{quote(database, safe='')}?{options}"
+    return (
+        f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@{hosts}/{quote(database, safe='')}?{options}"
+    )
 
 
 def to_env(values: dict[str, Any]) -> str:

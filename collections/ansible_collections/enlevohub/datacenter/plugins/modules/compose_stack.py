@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: compose_stack
 short_description: Run a Docker Compose stack
 description:
-  - Compares the configuration hash that Compose gave each container with the hash of the configuration on disk, the image
-    and the state and health of the containers. Nothing to do costs two calls of the Docker client.
+  - Compares the configuration hash that Compose gave each container with the hash of the configuration on disk, and
+    looks at the state and health of the containers. Nothing to do costs two calls of the Docker client.
   - Images are never pulled or built here; they are delivered before.
 options:
   project:
@@ -38,8 +38,8 @@ options:
     type: int
     default: 120
   replace:
-    description: Set to true to replace running containers that have an old configuration. Otherwise they are left alone,
-      and the result says so in C(stale); what is missing or stopped is created and started in any case.
+    description: Set to true to replace running containers that have an old configuration. Otherwise they are left
+      alone, and the result says so in C(stale); what is missing or stopped is created and started in any case.
     type: bool
     default: false
 author: EnlevoHub
@@ -202,7 +202,16 @@ def bring_up(module: AnsibleModule) -> None:
             explain(module, f"'{service}' failed with exit code {code}:\n{(out + err).strip()[-3000:]}")
     timeout = str(module.params["timeout"])
     code, out, err = compose(
-        module, "up", "--detach", "--remove-orphans", "--pull", "never", "--no-build", "--wait", "--wait-timeout", timeout
+        module,
+        "up",
+        "--detach",
+        "--remove-orphans",
+        "--pull",
+        "never",
+        "--no-build",
+        "--wait",
+        "--wait-timeout",
+        timeout,
     )
     if code != 0:
         explain(module, f"not healthy within {timeout} s. Compose said: {(out + err).strip()[-1500:]}")
@@ -226,7 +235,9 @@ def main() -> None:
     blank = shutil.which("docker") is None or not os.path.exists(os.path.join(directory, "compose.yaml"))
     if blank:
         if not module.check_mode:
-            module.fail_json(msg=f"Docker or {directory}/compose.yaml is missing on this host; run the roles docker and compose_stack")
+            module.fail_json(
+                msg=f"Docker or {directory}/compose.yaml is missing on this host; run the whole site.yml"
+            )
         module.exit_json(changed=True, reason=["nothing is there yet"], stale=False)
     found = containers(module)
     down, old = compare(wanted_hashes(module), found)

@@ -136,7 +136,8 @@ def archive(module: AnsibleModule, reference: str, identifier: str, directory: s
         return path
     partial = f"{path}.partial"
     with subprocess.Popen(["docker", "save", reference], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as save:
-        assert save.stdout is not None and save.stderr is not None
+        assert save.stdout is not None
+        assert save.stderr is not None
         with gzip.open(partial, "wb", compresslevel=1) as handle:
             shutil.copyfileobj(save.stdout, handle, 1 << 20)
         said = save.stderr.read().decode(errors="replace")
@@ -165,7 +166,9 @@ def main() -> None:
     )
     directory = module.params["archive_directory"]
     if shutil.which("docker") is None:
-        module.fail_json(msg="The control machine has no Docker client; images are built there. Install Docker and run again")
+        module.fail_json(
+            msg="The control machine has no Docker client; images are built there. Install Docker and run again"
+        )
     base_id = image_id(module, module.params["base"])
     if not base_id and not module.check_mode:
         module.fail_json(

@@ -206,7 +206,9 @@ def keep_file(module: AnsibleModule, item: dict[str, Any]) -> dict[str, str] | N
     return keep_attributes(module, item, uid, gid, mode)
 
 
-def keep_attributes(module: AnsibleModule, item: dict[str, Any], uid: int, gid: int, mode: int) -> dict[str, str] | None:
+def keep_attributes(
+    module: AnsibleModule, item: dict[str, Any], uid: int, gid: int, mode: int
+) -> dict[str, str] | None:
     """Bring owner, group and mode of an existing path into their state."""
     difference = attributes_differ(item["path"], uid, gid, mode)
     if not difference:

@@ -117,7 +117,7 @@ def download(module: AnsibleModule, missing: list[str]) -> None:
             if "Unable to locate package" in said:
                 break
     module.fail_json(
-        msg=f"Cannot download {', '.join(missing)}. Check /etc/apt/sources.list* and the way to the mirror. apt said:\n{said}"
+        msg=f"Cannot download {', '.join(missing)}. Check /etc/apt/sources.list* and the mirror. apt said:\n{said}"
     )
 
 

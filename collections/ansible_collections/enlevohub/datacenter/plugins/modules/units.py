@@ -89,8 +89,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-PROPERTIES = (
-    "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,ActiveEnterTimestampMonotonic,StateChangeTimestampMonotonic"
+PROPERTIES = ",".join(
+    (
+        "LoadState",
+        "ActiveState",
+        "UnitFileState",
+        "NeedDaemonReload",
+        "ActiveEnterTimestampMonotonic",
+        "StateChangeTimestampMonotonic",
+    )
 )
 
 
@@ -168,14 +175,23 @@ def wait_until_ready(module: AnsibleModule, unit: dict[str, Any]) -> None:
         time.sleep(1)
 
 
-def converge(module: AnsibleModule, unit: dict[str, Any], state: dict[str, str], offset: float) -> tuple[list[str], bool]:
+def converge(
+    module: AnsibleModule, unit: dict[str, Any], state: dict[str, str], offset: float
+) -> tuple[list[str], bool]:
     """Bring one unit into its state; returns the verbs that were needed and whether it was left with old files."""
     verbs: list[str] = []
     stale = False
     active = state.get("ActiveState") in ("active", "activating", "reloading")
     if state.get("LoadState") == "masked":
         verbs.append("unmask")
-    enabled = state.get("UnitFileState", "") in ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
+    enabled = state.get("UnitFileState", "") in (
+        "enabled",
+        "enabled-runtime",
+        "static",
+        "alias",
+        "indirect",
+        "generated",
+    )
     if unit["enabled"] and not enabled:
         verbs.append("enable")
     if not unit["enabled"] and state.get("UnitFileState") in ("enabled", "enabled-runtime"):

@@ -1,0 +1,1 @@
+"""The lab: a datacenter of containers on one machine, made and removed by one command."""

@@ -1,0 +1,95 @@
+"""A working Docker engine: the one that runs, or one that this tool installs and starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from enlevohub_lab.console import Console
+from enlevohub_lab.errors import LabError
+from enlevohub_lab.packages import install
+from enlevohub_lab.process import as_root, docker, run, tail
+
+STARTS_WITHIN = 60.0
+SYSTEMD_RUNS = Path("/run/systemd/system")
+
+
+def _refusal() -> str:
+    """Why the engine does not answer; empty when it does."""
+    if not shutil.which("docker"):
+        return "docker is not installed"
+    done = run(["docker", "info", "--format", "{{.ServerVersion}}"], timeout=20, check=False)
+    return "" if done.returncode == 0 and done.stdout.strip() else done.stderr.strip() or "no answer"
+
+
+def ensure_engine(state: Path, console: Console) -> None:
+    """Return when `docker info` works; install and start the engine where it does not.
+
+    Args:
+        state: directory for the log and the process id of an engine started here.
+        console: where progress is shown.
+
+    Raises:
+        LabError: no right to use it, another machine's engine, installation or start failed.
+    """
+    refusal = _refusal()
+    if refusal:
+        if "permission denied" in refusal:
+            raise LabError("The Docker engine refuses this user: add it to the group `docker` and log in again.")
+        if os.environ.get("DOCKER_HOST"):
+            raise LabError(f"DOCKER_HOST is set, but that engine does not answer.\n{tail(refusal)}")
+        packages = [] if shutil.which("dockerd") else ["docker.io", "iptables"]
+        if packages:
+            install(packages, "the Docker engine", console)
+        if not shutil.which("docker"):
+            install(["docker-cli"], "the Docker client", console)
+        with console.step("Start the Docker engine"):
+            _start(state)
+    driver = docker("info", "--format", "{{.Driver}}")
+    if driver == "vfs":
+        console.line("Warning: the Docker engine uses vfs (overlay2 does not work here): slow, and large on disk")
+
+
+def _start(state: Path) -> None:
+    if SYSTEMD_RUNS.is_dir():
+        run(as_root(["systemctl", "start", "docker"]), timeout=120)
+        _wait(None, "journalctl -u docker")
+        return
+    state.mkdir(parents=True, exist_ok=True)
+    log = state / "dockerd.log"
+    with log.open("ab") as stream:
+        engine = subprocess.Popen(
+            as_root(["dockerd"]),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            cwd="/",
+            start_new_session=True,
+        )
+    (state / "dockerd.pid").write_text(f"{engine.pid}\n")
+    try:
+        _wait(engine, str(log))
+    except LabError as error:
+        raise LabError(f"{error}\n{tail(log.read_text(errors='replace'))}") from error
+
+
+def _wait(engine: subprocess.Popen[bytes] | None, log: str) -> None:
+    limit = time.monotonic() + STARTS_WITHIN
+    while refusal := _refusal():
+        if engine is not None and engine.poll() is not None:
+            raise LabError(f"dockerd ended at once (exit status {engine.returncode}); its log: {log}")
+        if time.monotonic() > limit:
+            raise LabError(f"The Docker engine did not answer within {STARTS_WITHIN:g} s ({refusal}); its log: {log}")
+        time.sleep(0.3)
+
+
+def started_here(state: Path) -> int:
+    """The process id of an engine that this tool started and that still runs, else 0."""
+    try:
+        pid = int((state / "dockerd.pid").read_text())
+        return pid if "dockerd" in Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:2] else 0
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,109 @@
+"""What the answers of a running lab mean: one part of the report each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from enlevohub_lab.containers import Container
+from enlevohub_lab.inventory import Environment
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that was asked.
+
+    Attributes:
+        name: what it is, for people.
+        rows: the answer, one mapping per line of a table.
+        problem: why it is not well, empty when it is.
+    """
+
+    name: str
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The state of a lab.
+
+    Attributes:
+        environment: its name.
+        address: what to open in a browser, empty when no port is published.
+        parts: page, database, pools, etcd, servers.
+    """
+
+    environment: str
+    address: str
+    parts: list[Part]
+
+    @property
+    def well(self) -> bool:
+        """Whether every part answered and is as it should be."""
+        return not any(part.problem for part in self.parts)
+
+
+def database_part(answer: Any, reason: str) -> Part:
+    """The database cluster from Patroni's list: one leader, and every other member streaming."""
+    name = "Database"
+    if reason:
+        return Part(name, problem=reason)
+    rows = [
+        {
+            "member": member["Member"],
+            "role": member["Role"],
+            "state": member["State"],
+            "lag MB": "" if member["Role"] == "Leader" else member.get("Lag in MB", "unknown"),
+            "timeline": member.get("TL", ""),
+        }
+        for member in answer
+    ]
+    problems = [f"{row['member']} is {row['state']}" for row in rows if row["state"] not in ("running", "streaming")]
+    if [row["role"] for row in rows].count("Leader") != 1:
+        problems.append("no leader")
+    if len(rows) > 1 and not any(row["role"] == "Sync Standby" for row in rows):
+        problems.append("no synchronous standby: the loss of the leader could lose writes")
+    return Part(name, rows, "; ".join(problems))
+
+
+def pools_part(answer: Any, reason: str) -> Part:
+    """The load balancer's pools: every member up."""
+    if reason:
+        return Part("Load balancer", problem=reason)
+    rows = [{key: row.get(key, "") for key in ("pool", "member", "address", "state", "sessions")} for row in answer]
+    down = [f"{row['member']} of {row['pool']} is {row['state']}" for row in rows if not _is_up(str(row["state"]))]
+    return Part("Load balancer", rows, "; ".join(down) if rows else "no pool has a member")
+
+
+def _is_up(state: str) -> bool:
+    return state.lower().split(" ")[0] in ("up", "no")  # "no check": nothing watches it
+
+
+def etcd_part(answers: Mapping[str, tuple[Any, str]]) -> Part:
+    """The health of every etcd member, as each tells it."""
+    rows = [
+        {
+            "member": name,
+            "health": "healthy" if not reason and answer.get("health") == "true" else reason or "unhealthy",
+        }
+        for name, (answer, reason) in sorted(answers.items())
+    ]
+    sick = [f"{row['member']}: {row['health']}" for row in rows if row["health"] != "healthy"]
+    return Part("etcd", rows, "; ".join(sick) if rows else "no host in etcd_servers")
+
+
+def servers_part(environment: Environment, found: Mapping[str, Container]) -> Part:
+    """Every container of the lab, and whether it runs."""
+    rows = [
+        {
+            "server": name,
+            "address": str(environment.hosts[name].address) if name in environment.hosts else found[name].address,
+            "state": "missing" if name not in found else "running" if found[name].running else "stopped",
+            "note": "" if name in environment.hosts else "not in the inventory",
+        }
+        for name in sorted({*environment.hosts, *found})
+    ]
+    wrong = [f"{row['server']} is {row['state']}" for row in rows if row["state"] != "running"]
+    return Part("Servers", rows, "; ".join(wrong))

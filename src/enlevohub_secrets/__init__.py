@@ -1,0 +1,1 @@
+"""The secrets of an environment: made once, kept for ever, never shown."""

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# The tests of the API against a real PostgreSQL, in a Python environment of the API's own locked requirements.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+environment=build/api-venv
+
+if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null; then
+    echo "Installing PostgreSQL for the tests of the API"
+    if [ "$(id -u)" = 0 ]; then become=(); else become=(sudo); fi
+    "${become[@]}" apt-get -q update
+    "${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends postgresql
+fi
+locked=(files/api/requirements.txt files/api/requirements-test.txt)
+if ! cat "${locked[@]}" | cmp --silent - "$environment/locked" 2> /dev/null; then
+    requirements/install.sh "$environment" "${locked[@]}"
+    cat "${locked[@]}" > "$environment/locked"
+fi
+cd files/api
+PYTHONPATH=src exec "../../$environment/bin/python" -m pytest -q

@@ -1,0 +1,157 @@
+
+"""What a report says of a lab, from canned answers."""
+
+import ipaddress
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from enlevohub_lab import status
+from enlevohub_lab.inventory import Environment, Host
+from enlevohub_lab.parts import Part, Report, database_part, etcd_part, pools_part, servers_part
+from enlevohub_lab.ssh import Access
+from enlevohub_lab.summary import render, render_json, table
+from tests.lab.conftest import Program
+
+NETWORK = ipaddress.IPv4Network("10.89.0.0/24")
+LAB = Environment(
+    "lab",
+    Path("inventories/lab"),
+    {
+        "db1": Host("db1", NETWORK[21]),
+        "db2": Host("db2", NETWORK[22]),
+        "lb1": Host("lb1", NETWORK[31], ("127.0.0.1:8443:443",)),
+    },
+    {"database_servers": ("db1", "db2"), "load_balancers": ("lb1",), "etcd_servers": ("db1",)},
+)
+LEADER = {"Cluster": "lab", "Member": "db1", "Host": "10.89.0.21", "Role": "Leader", "State": "running", "TL": 3}
+STANDBY = {**LEADER, "Member": "db2", "Role": "Sync Standby", "State": "streaming", "Lag in MB": 0}
+MEMBER = {"pool": "backend", "member": "app1", "address": "10.89.0.11:3001", "state": "UP", "sessions": 2}
+
+
+def report(**problems: str) -> Report:
+    """A report with a healthy database and, where told, a problem in it."""
+    part = database_part([LEADER, STANDBY], "")
+    return Report("lab", "https://localhost:8443", [Part(part.name, part.rows, problems.get("database", ""))])
+
+
+def test_database_with_leader_and_synchronous_standby_is_well() -> None:
+    assert database_part([LEADER, STANDBY], "").problem == ""
+
+
+def test_database_lag_is_shown_for_the_standby() -> None:
+    assert [row["lag MB"] for row in database_part([LEADER, STANDBY], "").rows] == ["", 0]
+
+
+def test_database_without_leader_is_not_well() -> None:
+    assert "no leader" in database_part([STANDBY], "").problem
+
+
+def test_database_without_synchronous_standby_is_not_well() -> None:
+    replica = {**STANDBY, "Role": "Replica"}
+    assert "no synchronous standby" in database_part([LEADER, replica], "").problem
+
+
+def test_database_with_a_stopped_member_is_not_well() -> None:
+    assert "db2 is stopped" in database_part([LEADER, {**STANDBY, "State": "stopped"}], "").problem
+
+
+def test_database_of_one_server_needs_no_standby() -> None:
+    assert database_part([LEADER], "").problem == ""
+
+
+@pytest.mark.parametrize(("state", "problem"), [("UP", ""), ("DOWN", "app1 of backend is DOWN"), ("MAINT", "app1 of")])
+def test_pool_member_is_well_when_it_is_up(state: str, problem: str) -> None:
+    found = pools_part([{**MEMBER, "state": state}], "").problem
+    assert found.startswith(problem) if problem else found == ""
+
+
+def test_load_balancer_without_members_is_not_well() -> None:
+    assert pools_part([], "").problem == "no pool has a member"
+
+
+def test_etcd_member_without_answer_is_named_with_its_reason() -> None:
+    answers: dict[str, tuple[Any, str]] = {"app1": ({"health": "true"}, ""), "app2": (None, "Connection refused")}
+    assert etcd_part(answers).problem == "app2: Connection refused"
+
+
+def test_etcd_member_that_says_false_is_unhealthy() -> None:
+    assert etcd_part({"app1": ({"health": "false"}, "")}).problem == "app1: unhealthy"
+
+
+def test_server_without_container_is_missing() -> None:
+    assert "db1 is missing" in servers_part(LAB, {}).problem
+
+
+def test_part_without_answer_carries_the_reason_into_the_text() -> None:
+    text = render(Report("lab", "", [Part("Database", problem="db1: no route to host")]), LAB, colours=False)
+    assert "Database: not well\n  ! db1: no route to host" in text
+
+
+def test_table_columns_are_aligned() -> None:
+    assert table([{"a": "xxx", "b": 1}, {"a": "y", "b": 22}], False) == ["  a    b", "  xxx  1", "  y    22"]
+
+
+def test_text_without_colours_has_no_escapes() -> None:
+    assert "\x1b" not in render(report(), LAB, colours=False)
+
+
+def test_text_with_colours_has_the_leader_in_green() -> None:
+    assert "\x1b[32mLeader" in render(report(), LAB, colours=True)
+
+
+def test_text_names_the_address_to_open() -> None:
+    assert "https://localhost:8443" in render(report(), LAB, colours=False)
+
+
+def test_text_offers_to_kill_the_leader_that_leads_now() -> None:
+    assert "docker kill enlevohub-lab-db1" in render(report(), LAB, colours=False)
+
+
+def test_text_has_a_login_for_every_server() -> None:
+    text = render(report(), LAB, colours=False)
+    assert all(f"operator@{host.address}" in text for host in LAB.hosts.values())
+
+
+def test_json_says_whether_all_is_well() -> None:
+    assert [json.loads(render_json(report(database=problem)))["well"] for problem in ("", "no leader")] == [True, False]
+
+
+def test_address_is_the_published_port_of_the_load_balancer() -> None:
+    assert status.public_address(LAB) == "https://localhost:8443"
+
+
+def test_question_goes_to_the_next_server_when_the_first_is_silent(program: Program, tmp_path: Path) -> None:
+    program("ssh", 'case "$*" in *10.89.0.21*) exit 255;; *) echo "[1]";; esac')
+    assert status.ask_first(Access(tmp_path), LAB, "database_servers", "list") == ([1], "")
+
+
+def test_question_that_nobody_answers_gives_every_reason(program: Program, tmp_path: Path) -> None:
+    program("ssh", "echo Connection refused >&2; exit 255")
+    answer = status.ask_first(Access(tmp_path), LAB, "database_servers", "list")
+    assert answer == (None, "db1: Connection refused; db2: Connection refused")
+
+
+def test_answer_that_is_no_json_is_a_reason(program: Program, tmp_path: Path) -> None:
+    program("ssh", "echo hello")
+    assert status.ask(Access(tmp_path), "10.89.0.21", "list") == (None, "unreadable answer: hello")
+
+
+def test_page_without_a_certificate_authority_is_not_well(tmp_path: Path) -> None:
+    (tmp_path / "vault.yml").write_text("{}\n")
+    part = status.ask_page("https://localhost:1", tmp_path / "vault.yml")
+    assert "no 'vault_pki_ca_certificate'" in part.problem
+
+
+def test_part_that_cannot_be_asked_is_a_problem_of_that_part(program: Program, tmp_path: Path) -> None:
+    program("docker", "echo Cannot connect >&2; exit 1")
+    program("ssh", "exit 255")
+    parts = status.collect(LAB, Access(tmp_path), tmp_path / "vault.yml").parts
+    assert [part.name for part in parts if part.problem] == ["Page", "Database", "Load balancer", "etcd", "Servers"]
+
+
+def test_answer_of_another_form_is_a_problem_of_that_part() -> None:
+    part = status.answered("Database", lambda: database_part([{"Member": "db1"}], ""))
+    assert part.problem.startswith("unexpected form of answer")
