@@ -1,0 +1,77 @@
+"""Command line: ``enlevohub-api serve | migrate | healthcheck``.
+
+Heavy modules are imported by the command that needs them: the health check runs every few seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+
+EXIT_CONFIGURATION = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and give its exit code: 0 done, 1 failed, 2 wrong configuration."""
+    parser = argparse.ArgumentParser(prog="enlevohub-api", description="EnlevoHub API service")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve", help="answer requests until SIGTERM")
+    migrate = commands.add_parser("migrate", help="upgrade the database schema to the newest revision")
+    migrate.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for a leader and the lock (60)")
+    commands.add_parser("healthcheck", help="ask the local service whether it is alive")
+    options = parser.parse_args(arguments)
+    if options.command == "healthcheck":
+        return healthcheck()
+    return _serve() if options.command == "serve" else _migrate(options.timeout)
+
+
+def healthcheck(timeout: float = 3.0) -> int:
+    """GET /health/live on the loopback address; 0 when the answer is 200, else 1 and one line on stderr."""
+    port = os.environ.get("PORT") or "3001"
+    try:
+        with socket.create_connection(("127.0.0.1", int(port)), timeout) as connection:
+            connection.sendall(b"GET /health/live HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            status = connection.makefile("rb").readline(200).split(b" ")
+    except (OSError, ValueError, OverflowError) as error:
+        print(f"enlevohub-api: unhealthy: port {port}: {error}", file=sys.stderr)
+        return 1
+    if len(status) > 1 and status[1] == b"200":
+        return 0
+    print(f"enlevohub-api: unhealthy: answer {status!r}", file=sys.stderr)
+    return 1
+
+
+def _serve() -> int:
+    from enlevohub_api.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings(os.environ)
+    except SettingsError as error:
+        return _configuration_error(error)
+    from enlevohub_api.server import serve
+
+    return serve(settings)
+
+
+def _migrate(timeout: float) -> int:
+    from enlevohub_api.settings import SettingsError, load_database_url
+
+    try:
+        dsn = load_database_url(os.environ)
+    except SettingsError as error:
+        return _configuration_error(error)
+    from enlevohub_api.migrate import MigrationError, migrate
+
+    try:
+        print(migrate(dsn, timeout))
+    except MigrationError as error:
+        print(f"enlevohub-api: migration failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _configuration_error(error: Exception) -> int:
+    print(f"enlevohub-api: configuration error: {error}", file=sys.stderr)
+    return EXIT_CONFIGURATION

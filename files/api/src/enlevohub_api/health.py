@@ -1,0 +1,54 @@
+"""Health answers. Live: the process runs. Ready: a read-write database with a schema answers, and no drain."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Response, get
+
+from enlevohub_api.database import Connection, Unavailable
+from enlevohub_api.schemas import iso
+from enlevohub_api.services import Request, services_of
+
+READY_TIMEOUT = 2.0
+"""Seconds the readiness check waits for the database."""
+
+_STARTED = time.monotonic()
+
+
+@get("/health", tags=["health"], summary="The process runs")
+async def health() -> dict[str, Any]:
+    """Give status, time and uptime in seconds; the database is not asked."""
+    return {"status": "ok", "timestamp": iso(datetime.now(UTC)), "uptime": round(time.monotonic() - _STARTED, 3)}
+
+
+@get("/health/live", tags=["health"], summary="The process runs")
+async def live() -> dict[str, str]:
+    """Answer as long as the event loop turns."""
+    return {"status": "ok"}
+
+
+@get("/health/ready", tags=["health"], summary="Requests can be served")
+async def ready(request: Request) -> Response[dict[str, Any]]:
+    """Answer 200, or 503 with a reason: ``draining``, ``database`` or ``schema``."""
+    services = services_of(request)
+    if services.drain.draining:
+        return _not_ready("draining", "O serviço está sendo desligado")
+
+    async def schema_exists(connection: Connection) -> bool:
+        return bool(await connection.fetchval("select to_regclass('public.alembic_version') is not null"))
+
+    try:
+        migrated = await services.health_database.read(schema_exists, wait=READY_TIMEOUT)
+    except Unavailable:
+        return _not_ready("database", "O banco de dados não está disponível")
+    if not migrated:
+        return _not_ready("schema", "O banco de dados ainda não foi preparado")
+    return Response({"status": "ready"}, status_code=200)
+
+
+def _not_ready(reason: str, message: str) -> Response[dict[str, Any]]:
+    body = {"error": "Service Unavailable", "message": message, "status": "unavailable", "reason": reason}
+    return Response(body, status_code=503)

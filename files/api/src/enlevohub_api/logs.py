@@ -1,0 +1,46 @@
+"""Log lines as JSON on standard output, one object per line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+REQUEST_ID: ContextVar[str] = ContextVar("REQUEST_ID")
+"""Id of the request that the current task serves; every log line of the task carries it."""
+
+_STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "asctime", "color_message"}
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record, its ``extra`` fields and its traceback as one JSON object."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give one line without line breaks."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        identity = REQUEST_ID.get(None)
+        if identity is not None:
+            line["request_id"] = identity
+        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line, enc_hook=str).decode("utf-8", "replace")
+
+
+def configure_logging(level: str) -> None:
+    """Send every log to standard output from ``level`` up."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -1,0 +1,117 @@
+"""The HTTP server and its way out.
+
+SIGTERM starts the drain: readiness answers 503 and every answer carries ``Connection: close``, while the service still
+listens for the notice, so that a load balancer's next request on an open connection is answered and not reset.
+Then it stops listening, running requests finish within the limit, and the process exits with 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+
+from enlevohub_api.app import create_app
+from enlevohub_api.database import Database
+from enlevohub_api.logs import configure_logging
+from enlevohub_api.middleware import Drain
+from enlevohub_api.passwords import Passwords
+from enlevohub_api.services import Services
+from enlevohub_api.settings import Settings
+from enlevohub_api.tokens import Tokens
+
+logger = logging.getLogger(__name__)
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than a load balancer keeps an idle connection, so that the balancer closes first."""
+
+
+class DrainingServer(uvicorn.Server):
+    """A uvicorn server that leaves in three steps: notice, finish, exit."""
+
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        """Keep what the drain needs."""
+        super().__init__(config)
+        self._services = services
+        self._drain_task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Take SIGTERM and SIGINT as the start of the drain; the process then exits with 0."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self.begin_drain)
+        try:
+            yield
+        finally:
+            for name in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(name)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Start the drain."""
+        self.begin_drain()
+
+    def begin_drain(self) -> None:
+        """Leave the service; a second signal changes nothing."""
+        if self._drain_task is None:
+            self._services.drain.draining = True
+            logger.info("draining", extra={"running": self._services.drain.running})
+            self._drain_task = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        settings = self._services.settings
+        await asyncio.sleep(settings.drain_notice_seconds)
+        self.should_exit = True
+        await asyncio.sleep(settings.drain_seconds - settings.drain_notice_seconds)
+        if self._services.drain.running:
+            logger.error("drain limit reached", extra={"running": self._services.drain.running})
+        self._services.database.abort()
+        self._services.health_database.abort()
+        self.force_exit = True
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+
+
+def serve(settings: Settings) -> int:
+    """Answer requests until a signal ends the service; give the exit code."""
+    configure_logging(settings.log_level)
+    return asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    def pool(size: int) -> Database:
+        return Database(
+            settings.database_url,
+            size=size,
+            connect_timeout=settings.database_connect_timeout,
+            wait=settings.database_wait,
+        )
+
+    services = Services(
+        settings=settings,
+        database=pool(settings.database_pool_size),
+        health_database=pool(1),
+        tokens=Tokens(settings.jwt_secret),
+        passwords=Passwords(),
+        drain=Drain(),
+    )
+    config = uvicorn.Config(
+        create_app(services),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        lifespan="on",
+        ws="none",
+    )
+    server = DrainingServer(config, services)
+    await server.serve()
+    return 0

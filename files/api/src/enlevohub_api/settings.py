@@ -1,0 +1,240 @@
+"""Typed settings read from the environment.
+
+``SETTINGS`` is the one table of all settings; the README table and the deployment are compared with it.
+This module imports the standard library and msgspec only.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from enlevohub_api.dsn import Dsn, DsnError, parse_dsn
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+MIN_JWT_SECRET = 32
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table of settings.
+
+    ``default`` is None for a required setting. A ``secret`` may also come from the file that ``<name>_FILE`` names.
+    """
+
+    name: str
+    kind: str
+    default: str | None
+    secret: bool
+    description: str
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("DATABASE_URL", "dsn", None, True, "PostgreSQL URL; all hosts of the cluster, comma-separated"),
+    Setting("JWT_SECRET", "secret", None, True, "key that signs the tokens, 32 characters or more"),
+    Setting("JWT_EXPIRES_IN", "duration", "15m", False, "life of an access token"),
+    Setting("JWT_REFRESH_EXPIRES_IN", "duration", "7d", False, "life of a refresh token"),
+    Setting("UPLOAD_MAX_SIZE", "bytes", "52428800", False, "largest uploaded file in bytes"),
+    Setting("STORAGE_PATH", "storage", "/var/lib/enlevohub/storage", False, "root of uploads: a path or an s3:// URI"),
+    Setting("FRONTEND_URL", "url", "http://localhost:5173", False, "origin of the web application"),
+    Setting("LOG_LEVEL", "log_level", "info", False, "debug, info, warning or error"),
+    Setting("PORT", "port", "3001", False, "port to listen on"),
+    Setting("HOST", "text", "0.0.0.0", False, "address to listen on"),
+    Setting("DATABASE_POOL_SIZE", "count", "10", False, "most connections for requests; readiness has one more"),
+    Setting("DATABASE_CONNECT_TIMEOUT", "seconds", "2", False, "seconds one host has to answer a connect"),
+    Setting("DATABASE_WAIT", "seconds", "10", False, "seconds a request waits for a read-write leader"),
+    Setting("DRAIN_SECONDS", "seconds", "20", False, "seconds running requests have to finish after SIGTERM"),
+    Setting(
+        "DRAIN_NOTICE_SECONDS", "seconds_or_zero", "2", False, "seconds to keep listening, not ready, after SIGTERM"
+    ),
+    Setting("INSTANCE", "text", "", False, "name in X-Served-By; empty: the host name"),
+)
+
+
+class SettingsError(Exception):
+    """One or more settings are missing or wrong; the text is one line that names them all, without secrets."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The checked settings; field names are the environment names in lower case. Durations are in seconds."""
+
+    database_url: Dsn
+    jwt_secret: str
+    jwt_expires_in: int
+    jwt_refresh_expires_in: int
+    upload_max_size: int
+    storage_path: str
+    frontend_url: str
+    log_level: str
+    port: int
+    host: str
+    database_pool_size: int
+    database_connect_timeout: float
+    database_wait: float
+    drain_seconds: float
+    drain_notice_seconds: float
+    instance: str
+
+    def __repr__(self) -> str:
+        """Hide the values: two of them are secrets."""
+        return "Settings(...)"
+
+
+def load_settings(environment: Mapping[str, str]) -> Settings:
+    """Read and check every setting.
+
+    Raises:
+        SettingsError: naming every wrong setting and what to do.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for setting in SETTINGS:
+        try:
+            values[setting.name.lower()] = _PARSERS[setting.kind](_raw_value(setting, environment))
+        except ValueError as error:
+            problems.append(f"{setting.name} {error}")
+    if not problems and values["jwt_refresh_expires_in"] <= values["jwt_expires_in"]:
+        problems.append("JWT_REFRESH_EXPIRES_IN must be longer than JWT_EXPIRES_IN")
+    if not problems and values["drain_notice_seconds"] > values["drain_seconds"]:
+        problems.append("DRAIN_NOTICE_SECONDS must not exceed DRAIN_SECONDS")
+    if problems:
+        raise SettingsError("; ".join(problems))
+    values["instance"] = values["instance"] or socket.gethostname()
+    return Settings(**values)
+
+
+def load_database_url(environment: Mapping[str, str]) -> Dsn:
+    """Read only ``DATABASE_URL``: the migration needs nothing else. Raises SettingsError."""
+    setting = SETTINGS[0]
+    try:
+        return _parse_database_url(_raw_value(setting, environment))
+    except ValueError as error:
+        raise SettingsError(f"{setting.name} {error}") from error
+
+
+def is_placeholder(value: str) -> bool:
+    """Tell whether a secret looks like the sample of a documentation instead of a real one."""
+    plain = re.sub(r"[\s_.\-]", "", value.lower())
+    if re.fullmatch(r"<.*>|\$\{.*\}|\{\{.*\}\}", value.strip()):
+        return True
+    if plain in ("secret", "example", "password", "test", "none", "null", "todo", "xxx"):
+        return True
+    return any(word in plain for word in ("changeme", "changein", "changethis", "placeholder", "example", "yoursecret"))
+
+
+def parse_duration(text: str) -> int:
+    """Convert ``30s``, ``15m``, ``12h`` or ``7d`` to seconds. Raises ValueError."""
+    match = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", text)
+    if match is None:
+        raise ValueError("must be a number and a unit: 30s, 15m, 12h or 7d")
+    seconds = int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+    if seconds > 366 * 86400:
+        raise ValueError("must be at most 366d")
+    return seconds
+
+
+def _raw_value(setting: Setting, environment: Mapping[str, str]) -> str:
+    """Give the text of one setting; an empty variable counts as absent."""
+    value = environment.get(setting.name, "")
+    path = environment.get(f"{setting.name}_FILE", "") if setting.secret else ""
+    if value and path:
+        raise ValueError(f"and {setting.name}_FILE are both set: keep one")
+    if path:
+        try:
+            value = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8 text"
+            raise ValueError(f"cannot be read from {setting.name}_FILE {path}: {reason}") from None
+        if not value:
+            raise ValueError(f"is empty in {setting.name}_FILE {path}")
+    if value:
+        return value
+    if setting.default is None:
+        raise ValueError(f"is missing: set {setting.name} or {setting.name}_FILE")
+    return setting.default
+
+
+def _parse_database_url(text: str) -> Dsn:
+    try:
+        dsn = parse_dsn(text)
+    except DsnError as error:
+        raise ValueError(str(error)) from None
+    if is_placeholder(dsn.password):
+        raise ValueError("has a placeholder as password: set a real one")
+    if dsn.sslrootcert is not None and not Path(dsn.sslrootcert).is_file():
+        raise ValueError(f"names a CA file that does not exist: {dsn.sslrootcert}")
+    return dsn
+
+
+def _parse_jwt_secret(text: str) -> str:
+    if is_placeholder(text):
+        raise ValueError("is a placeholder: set a random one (openssl rand -base64 48)")
+    if len(text) < MIN_JWT_SECRET:
+        raise ValueError(f"is too short: {MIN_JWT_SECRET} characters or more (openssl rand -base64 48)")
+    if len(set(text)) < 8:
+        raise ValueError("repeats too few characters: set a random one (openssl rand -base64 48)")
+    return text
+
+
+def _whole_number(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) is None or not low <= float(text) <= high:
+            raise ValueError(f"must be seconds from {low:g} to {high:g}")
+        return float(text)
+
+    return parse
+
+
+def _parse_storage(text: str) -> str:
+    if not re.fullmatch(r"/\S*|s3://[a-z0-9][a-z0-9.\-]{1,62}(/\S*)?", text):
+        raise ValueError("must be an absolute path or s3://bucket/prefix")
+    return text
+
+
+def _parse_url(text: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+(/[^\s?#]*)?", text):
+        raise ValueError("must be an http:// or https:// URL")
+    return text.rstrip("/")
+
+
+def _parse_log_level(text: str) -> str:
+    if text not in LOG_LEVELS:
+        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+    return text
+
+
+def _parse_text(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.:_\-]{0,253}", text):
+        raise ValueError("must be a name or an address")
+    return text
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "dsn": _parse_database_url,
+    "secret": _parse_jwt_secret,
+    "duration": parse_duration,
+    "bytes": _whole_number(1, 1024**4),
+    "storage": _parse_storage,
+    "url": _parse_url,
+    "log_level": _parse_log_level,
+    "port": _whole_number(1, 65535),
+    "text": _parse_text,
+    "count": _whole_number(1, 1000),
+    "seconds": _seconds(0.1, 3600),
+    "seconds_or_zero": _seconds(0, 3600),
+}
