@@ -4,12 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 environment=build/api-venv
 
-if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null; then
-    echo "Installing PostgreSQL for the tests of the API"
-    if [ "$(id -u)" = 0 ]; then become=(); else become=(sudo); fi
-    "${become[@]}" apt-get -q update
-    "${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends postgresql
-fi
+tests/packages.sh postgresql
 locked=(files/api/requirements.txt files/api/requirements-test.txt)
 if ! cat "${locked[@]}" | cmp --silent - "$environment/locked" 2> /dev/null; then
     requirements/install.sh "$environment" "${locked[@]}"

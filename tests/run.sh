@@ -15,7 +15,7 @@ part() {
         echo "=== $name FAILED after $((SECONDS - begin)) s"
         exit 1
     fi
-    passed=$(sed 's/\x1b\[[0-9;]*m//g' "$log" | { grep -oE '[0-9]+ passed' || true; } | awk '{n += $1} END {print n + 0}')
+    passed=$(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -v 'Test Files' | { grep -oE '[0-9]+ passed' || true; } | awk '{n += $1} END {print n + 0}')
     if [ "$passed" = 0 ]; then
         echo "=== $name ran no test"
         exit 1
@@ -28,6 +28,8 @@ echo "=== lint"
 tests/lint.sh
 part fast python -m pytest -q
 part api tests/api.sh
+part frontend tests/frontend.sh
+tests/packages.sh chromium
 part datacenter molecule test
 echo "All parts green in $((SECONDS - began)) s."
 echo "$total passed, 0 failed"

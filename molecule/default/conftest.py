@@ -79,10 +79,10 @@ class PlaybookRun:
 class Datacenter:
     """The datacenter of one inventory."""
 
-    variables: dict[str, dict[str, Any]]
     groups: dict[str, list[str]]
-    secrets: dict[str, str]
-    _hosts: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, dict[str, Any]] = field(repr=False)
+    secrets: dict[str, str] = field(repr=False)
+    _hosts: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def address(self, name: str) -> str:
         """Return the address of a host."""
@@ -233,7 +233,7 @@ def datacenter() -> Datacenter:
     """The datacenter of the inventory."""
     variables, groups = resolve()
     secrets = yaml.safe_load((ROOT / "group_vars" / ENVIRONMENT / "vault.yml").read_text())
-    return Datacenter(variables, groups, secrets)
+    return Datacenter(groups, variables, secrets)
 
 
 @pytest.fixture(scope="session")

@@ -131,7 +131,7 @@ def compare(hashes: dict[str, str], found: list[dict[str, Any]]) -> tuple[list[s
             health = state.get("Health", {}).get("Status", "healthy")
             if item["Config"]["Labels"].get("com.docker.compose.config-hash") != digest:
                 (old if state["Running"] else down).append(f"{service}: configuration changed")
-            elif not state["Running"] or state.get("Paused"):
+            elif state["Status"] != "running":  # created, restarting, paused, exited, dead
                 down.append(f"{service}: {state['Status']}")
             elif health != "healthy":
                 down.append(f"{service}: {health}")

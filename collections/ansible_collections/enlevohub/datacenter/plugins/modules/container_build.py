@@ -54,10 +54,10 @@ images:
 """
 
 import fcntl
-import fnmatch
 import gzip
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from typing import Any
@@ -68,30 +68,47 @@ TAG_LENGTH = 12
 KEPT_ARCHIVES = 3
 
 
-def ignored_patterns(context: str) -> list[str]:
-    """Return the patterns of .dockerignore (names and globs)."""
+def ignore_rules(context: str) -> list[tuple[str, re.Pattern[str], bool]]:
+    """Return the lines of .dockerignore in order: pattern, its expression, and whether it takes files back in (!)."""
     path = os.path.join(context, ".dockerignore")
     if not os.path.exists(path):
         return []
     with open(path, encoding="utf-8") as handle:
         lines = [line.strip() for line in handle]
-    return [line.rstrip("/").removeprefix("**/").lstrip("/") for line in lines if line and line[0] not in "#!"]
+    rules: list[tuple[str, re.Pattern[str], bool]] = []
+    for line in lines:
+        if line and not line.startswith("#"):
+            pattern = os.path.normpath(line.removeprefix("!").strip()).lstrip("/")
+            rules.append((pattern, expression(pattern), line.startswith("!")))
+    return rules
+
+
+def expression(pattern: str) -> re.Pattern[str]:
+    """Translate a pattern of .dockerignore: counted from the root of the context, ``*`` stops at a slash."""
+    words = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern)
+    text = "".join(words.get(part) or (part if part[:1] == "[" else re.escape(part)) for part in parts if part)
+    return re.compile(f"{text}(?:/.*)?", re.DOTALL)
 
 
 def context_files(context: str) -> list[str]:
-    """Return the files of a build context, relative and sorted, without what .dockerignore excludes."""
-    patterns = ignored_patterns(context)
+    """Return the files (and links) of a build context, relative and sorted, without what .dockerignore excludes."""
+    rules = ignore_rules(context)
 
     def kept(relative: str) -> bool:
-        name = os.path.basename(relative)
-        return not any(fnmatch.fnmatch(relative, pattern) or fnmatch.fnmatch(name, pattern) for pattern in patterns)
+        last = [taken for _, matches, taken in rules if matches.fullmatch(relative)][-1:]
+        return last != [False]
+
+    def entered(relative: str) -> bool:
+        return kept(relative) or any(taken and f"{name}/".startswith(f"{relative}/") for name, _, taken in rules)
 
     found: list[str] = []
     for folder, folders, names in os.walk(context):
         relative = os.path.relpath(folder, context)
         prefix = "" if relative == "." else f"{relative}/"
-        folders[:] = sorted(item for item in folders if kept(prefix + item))
-        found += [prefix + name for name in names if kept(prefix + name) or prefix + name == "Dockerfile"]
+        links = [item for item in folders if os.path.islink(os.path.join(folder, item))]
+        folders[:] = sorted(item for item in folders if entered(prefix + item))
+        found += [prefix + name for name in names + links if kept(prefix + name) or prefix + name == "Dockerfile"]
     return sorted(found)
 
 
@@ -100,9 +117,13 @@ def content_digest(context: str, base: str) -> str:
     digest = hashlib.sha256(base.encode())
     for name in context_files(context):
         path = os.path.join(context, name)
-        executable = os.access(path, os.X_OK)
-        with open(path, "rb") as handle:
-            inner = hashlib.sha256(handle.read()).hexdigest()
+        executable = bool(os.lstat(path).st_mode & 0o100)
+        if os.path.islink(path):
+            content = os.readlink(path).encode()
+        else:
+            with open(path, "rb") as handle:
+                content = handle.read()
+        inner = hashlib.sha256(content).hexdigest()
         digest.update(f"\0{name}\0{executable}\0{inner}".encode())
     return digest.hexdigest()
 

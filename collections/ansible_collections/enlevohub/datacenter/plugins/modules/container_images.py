@@ -28,7 +28,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 missing:
-  description: Names of the images that were not there with the right id.
+  description: Names of the images that are not there; an image of the right id only gets its name.
   type: list
   returned: always
 """
@@ -39,8 +39,19 @@ import shutil
 from ansible.module_utils.basic import AnsibleModule
 
 
+def ids(module: AnsibleModule, names: list[str]) -> dict[str, str]:
+    """Return the ids of those images that the engine has, by each of their tags and by the id itself."""
+    if not names:
+        return {}
+    code, out, err = module.run_command(["docker", "image", "inspect", *names])
+    if code != 0 and "No such image" not in err:
+        module.fail_json(msg=f"Cannot ask the Docker Engine of this host: {err.strip()}")
+    found = json.loads(out or "[]")
+    return {name: image["Id"] for image in found for name in [image["Id"], *image["RepoTags"]]}
+
+
 def main() -> None:
-    """Load an archive when one was brought, then compare ids."""
+    """Load an archive when one was brought, then compare ids; an image that is there under another name gets its name."""
     module = AnsibleModule(
         argument_spec={"images": {"type": "dict", "required": True}, "load": {"type": "path"}}, supports_check_mode=True
     )
@@ -51,13 +62,15 @@ def main() -> None:
         code, out, err = module.run_command(["docker", "load", "--quiet", "--input", module.params["load"]])
         if code != 0:
             module.fail_json(msg=f"docker load failed: {(out + err).strip()[-1500:]}")
-    references = [image["reference"] for image in images.values()]
-    code, out, err = module.run_command(["docker", "image", "inspect", *references])
-    if code != 0 and "No such image" not in err:
-        module.fail_json(msg=f"Cannot ask the Docker Engine of this host: {err.strip()}")
-    present = {tag: image["Id"] for image in json.loads(out or "[]") for tag in image["RepoTags"]}
+    present = ids(module, [image["reference"] for image in images.values()])
     missing = [name for name, image in images.items() if present.get(image["reference"], "") != (image["id"] or "none")]
-    module.exit_json(changed=bool(missing), missing=missing)
+    known = ids(module, [images[name]["id"] for name in missing if images[name]["id"]]).values()
+    tagged = [name for name in missing if images[name]["id"] in known]
+    for name in tagged if not module.check_mode else []:
+        code, out, err = module.run_command(["docker", "tag", images[name]["id"], images[name]["reference"]])
+        if code != 0:
+            module.fail_json(msg=f"docker tag failed: {(out + err).strip()}")
+    module.exit_json(changed=bool(missing), missing=[name for name in missing if name not in tagged])
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 STATUS = "/var/lib/dpkg/status"
-INSTALLED = "install ok installed"
+INSTALLED = " ok installed"  # after the selection: install, hold, deinstall
 
 
 def parse_status(text: str) -> tuple[set[str], list[str]]:
@@ -65,7 +65,7 @@ def parse_status(text: str) -> tuple[set[str], list[str]]:
         name, status = fields.get("Package", ""), fields.get("Status", "")
         if not name:
             continue
-        if status == INSTALLED or status == "hold ok installed":
+        if status.endswith(INSTALLED):
             installed.add(name)
             provides = fields.get("Provides", "")
             installed.update(item.split("(")[0].strip() for item in provides.split(",") if item.strip())
