@@ -19,7 +19,9 @@ from enlevohub_api.schemas import (
     AuthResult,
     ContractorSummary,
     LoginBody,
+    LogoutBody,
     Me,
+    MessageAnswer,
     RefreshBody,
     RegisterBody,
     SessionUser,
@@ -246,6 +248,29 @@ async def _rotate(services: Services, connection: Connection, claims: RefreshCla
     )
 
 
+@post("/logout", status_code=200, guards=[requires()], summary="End a session")
+async def logout(request: Request) -> MessageAnswer:
+    """End the session of a refresh token, or all of the caller's; a token that is already dead changes nothing."""
+    services, caller = services_of(request), caller_of(request)
+    body = parse_body(await request.body() or b"{}", LogoutBody)
+    session: uuid.UUID | None = None
+    if body.refresh_token is not None:
+        try:
+            claims = services.tokens.read_refresh(body.refresh_token)
+        except TokenError:
+            return MessageAnswer("Sessão encerrada")
+        session = uuid.UUID(claims.sid)
+    await services.database.write(
+        lambda connection: connection.execute(
+            """update sessions set revoked_at = clock_timestamp()
+               where user_id = $1 and revoked_at is null and ($2::uuid is null or id = $2)""",
+            uuid.UUID(caller.user_id),
+            session,
+        )
+    )
+    return MessageAnswer("Sessão encerrada")
+
+
 _ME = """
 select u.id, u.email, u.name, u.role, u.tenant_id, u.contractor_id, u.is_approved, u.created_at,
        t.name as tenant_name, t.plan as tenant_plan,
@@ -286,4 +311,4 @@ async def me(request: Request) -> Me:
     )
 
 
-auth_router = Router(path="/auth", route_handlers=[register, login, refresh, me], tags=["auth"])
+auth_router = Router(path="/auth", route_handlers=[register, login, refresh, logout, me], tags=["auth"])

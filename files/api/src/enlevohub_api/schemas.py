@@ -48,6 +48,18 @@ class RefreshBody(Camel):
     refresh_token: Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
+class LogoutBody(Camel):
+    """The refresh token whose session ends; all sessions of the caller when absent."""
+
+    refresh_token: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
+
+
+class MessageAnswer(Camel):
+    """An answer that only says something."""
+
+    message: str
+
+
 class TokenPair(Camel):
     """Access and refresh token."""
 

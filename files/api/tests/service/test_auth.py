@@ -265,3 +265,42 @@ def test_log_leaves_out_good_health_requests(api: Api) -> None:
     with api.client() as client:
         client.get("/health/live")
     assert not [line for line in api.logs() if line.get("path") == "/health/live"]
+
+
+def logout(api: Api, account: Account, body: dict[str, str] | None) -> int:
+    """Log the account out; gives the status."""
+    headers = {"Authorization": f"Bearer {account.access}"}
+    with api.client() as client:
+        return client.post("/api/v1/auth/logout", json=body, headers=headers).status_code
+
+
+def test_logout_ends_the_session_of_the_refresh_token_on_both_copies(apis: tuple[Api, Api], account: Account) -> None:
+    assert logout(apis[0], account, {"refreshToken": account.refresh}) == 200
+    assert [refresh(api, account.refresh).status_code for api in apis] == [401, 401]
+
+
+def test_logout_leaves_another_session_alone(api: Api, account: Account) -> None:
+    other = login(api, account.email, PASSWORD).json()["tokens"]["refreshToken"]
+    logout(api, account, {"refreshToken": account.refresh})
+    assert refresh(api, other).status_code == 200
+
+
+def test_logout_without_a_token_ends_all_sessions(api: Api, account: Account) -> None:
+    other = login(api, account.email, PASSWORD).json()["tokens"]["refreshToken"]
+    assert logout(api, account, None) == 200
+    assert [refresh(api, token).status_code for token in (account.refresh, other)] == [401, 401]
+
+
+def test_logout_with_the_token_of_somebody_else_does_not_end_it(api: Api, account: Account) -> None:
+    stranger = register(api)
+    logout(api, account, {"refreshToken": stranger.refresh})
+    assert refresh(api, stranger.refresh).status_code == 200
+
+
+def test_logout_again_is_no_error(api: Api, account: Account) -> None:
+    assert [logout(api, account, {"refreshToken": account.refresh}) for _ in range(2)] == [200, 200]
+
+
+def test_logout_needs_a_signed_in_user(api: Api) -> None:
+    with api.client() as client:
+        assert client.post("/api/v1/auth/logout", json={}).status_code == 401
