@@ -59,18 +59,6 @@ def database_url(
     )
 
 
-def to_env(values: dict[str, Any]) -> str:
-    """Return the lines of an env file, sorted by key, in the quoting that Docker Compose reads back unchanged."""
-    lines: list[str] = []
-    for key in sorted(values):
-        text = str(values[key]).lower() if isinstance(values[key], bool) else str(values[key])
-        if "\n" in text:
-            raise AnsibleFilterError(f"{key}: a value with a line break cannot stand in an env file; use a secret file")
-        escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-        lines.append(f"{key}='{escaped}'" if text else f"{key}=")
-    return "".join(f"{line}\n" for line in lines)
-
-
 def trusted_certificate(item: dict[str, str]) -> dict[str, str]:
     """Return the file of a trusted CA certificate, from a name (key) and its PEM text (value)."""
     return {"path": f"/usr/local/share/ca-certificates/{item['key']}.crt", "content": item["value"].strip() + "\n"}
@@ -85,6 +73,5 @@ class FilterModule:
             "members": members,
             "endpoints": endpoints,
             "database_url": database_url,
-            "to_env": to_env,
             "trusted_certificate": trusted_certificate,
         }

@@ -61,7 +61,7 @@ options:
     elements: dict
     default: []
     suboptions:
-      on:
+      "on":
         description: Paths; a change of one of them runs the command.
         type: list
         elements: path
