@@ -328,11 +328,11 @@ INVENTORY = [
 VALUES = [
     Defect(
         "misspelled_option",
-        replaced(BACKEND, "backend_port:", "backend_prot:"),
-        (BACKEND, "backend_prot"),
-        "backend_prot",
+        appended(BACKEND, "backend_memroy: 300m"),
+        (BACKEND, "backend_memroy"),
+        "backend_memroy",
         "unknown variable",
-        "did you mean backend_port?",
+        "did you mean backend_memory?",
     ),
     Defect(
         "unlike_anything",
@@ -432,9 +432,9 @@ VALUES = [
     ),
     Defect(
         "empty_value",
-        replaced(BACKEND, "backend_port: 3001", "backend_port:"),
-        (BACKEND, "backend_port"),
-        "backend_port",
+        appended(BACKEND, "backend_timeout:"),
+        (BACKEND, "backend_timeout"),
+        "backend_timeout",
         "is empty, a whole number is wanted",
         "write a whole number without quotes",
     ),

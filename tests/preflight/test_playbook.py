@@ -80,16 +80,16 @@ def test_broken_inventory_and_dead_hosts_are_told_together(unreachable: Site) ->
     unreachable.replace(
         "group_vars/all/preflight.yml", "preflight_min_memory_mib: 900", "preflight_min_memory_mib: much"
     )
-    unreachable.replace("group_vars/backend_servers.yml", "backend_port:", "backend_prot:")
+    unreachable.replace("group_vars/backend_servers.yml", "backend_port:", "backend_memroy: 300m\nbackend_port:")
     unreachable.secrets(vault_jwt_secret=None)
     before = fingerprint(unreachable.root / "group_vars")
     done = run(unreachable, "--check", "--diff")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Preflight of lab: 9 findings" in done.stdout
-    assert "fix: did you mean backend_port?" in done.stdout
+    assert "fix: did you mean backend_memory?" in done.stdout
     assert "fix: make secrets ENV=lab" in done.stdout
     assert "preflight_min_memory_mib\n     is text, a whole number is wanted" in done.stdout
-    assert done.stdout.index("backend_prot") < done.stdout.index("host app1  ansible_host")
+    assert done.stdout.index("backend_memroy") < done.stdout.index("host app1  ansible_host")
     assert "changed=1" not in done.stdout
     assert fingerprint(unreachable.root / "group_vars") == before
 

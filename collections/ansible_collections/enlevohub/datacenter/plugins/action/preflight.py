@@ -147,7 +147,7 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _sources(variables: dict[str, Any]) -> list[str]:
-        """Return the inventories that the hosts of this run come from; others, of a test tool for example, say nothing."""
+        """Return the inventories that the hosts of this run come from; one without hosts says nothing."""
         hosts = (variables["hostvars"].raw_get(host) for host in variables.get("ansible_play_hosts_all", []))
         folders = {str(host.get("inventory_dir") or "") for host in hosts}
         existing = [str(source) for source in variables.get("ansible_inventory_sources", []) if os.path.exists(source)]

@@ -8,25 +8,26 @@ from urllib.parse import quote
 from ansible.errors import AnsibleFilterError
 
 
-def members(hosts: list[str], hostvars: Any, port: int | None = None) -> list[dict[str, Any]]:
-    """Return name and address (and port) of hosts.
+def members(hosts: list[str], hostvars: Any, port_variable: str = "") -> list[dict[str, Any]]:
+    """Return name and address (and port) of hosts, each with its own values.
 
     Args:
         hosts: names from the inventory, for example ``groups['etcd_servers']``.
         hostvars: Ansible's ``hostvars``.
-        port: added to each entry when given.
+        port_variable: variable of each host that holds its port, for example ``backend_port``; empty: no port.
 
     Raises:
-        AnsibleFilterError: a host has no ``ansible_host``.
+        AnsibleFilterError: a host has no ``enlevohub_address`` or no such port.
     """
     found: list[dict[str, Any]] = []
     for host in hosts:
-        address = hostvars[host].get("ansible_host")
-        if not address:
-            raise AnsibleFilterError(f"host '{host}' has no ansible_host; give it an address in hosts.yml")
-        entry: dict[str, Any] = {"name": str(host), "address": str(address)}
-        if port is not None:
-            entry["port"] = int(port)
+        values = hostvars[host]
+        for needed in ("enlevohub_address", port_variable):
+            if needed and not values.get(needed):
+                raise AnsibleFilterError(f"host '{host}' has no {needed}; see hosts.yml and group_vars")
+        entry: dict[str, Any] = {"name": str(host), "address": str(values["enlevohub_address"])}
+        if port_variable:
+            entry["port"] = int(values[port_variable])
         found.append(entry)
     return found
 

@@ -51,7 +51,7 @@ def ids(module: AnsibleModule, names: list[str]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Load an archive when one was brought, then compare ids; an image that is there under another name gets its name."""
+    """Load an archive when one was brought, then compare ids; a renamed image only gets its name."""
     module = AnsibleModule(
         argument_spec={"images": {"type": "dict", "required": True}, "load": {"type": "path"}}, supports_check_mode=True
     )

@@ -1,0 +1,184 @@
+"""The settings of the API: what the role gives is what the program takes."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from enlevohub_secrets.table import TEXT_SECRETS
+from tests.conftest import ROOT, Renderer
+
+SOURCE = ROOT / "files/api/src/enlevohub_api"
+ODD_PASSWORD = 'it\'s/a@b:c?d#e%f&g=h+i "j" \\k ção'
+
+
+class Setting(NamedTuple):
+    """A row of the API's table of settings."""
+
+    name: str
+    kind: str
+    default: str | None
+    secret: bool
+    description: str
+
+
+@cache
+def module(path: Path) -> ast.Module:
+    """Return the syntax tree of a module; the API's own libraries are not needed here."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def constant(name: str) -> Any:
+    """Return a constant of the API's settings."""
+    for node in module(SOURCE / "settings.py").body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    raise KeyError(name)
+
+
+SETTINGS = {
+    row.name: row
+    for node in ast.walk(module(SOURCE / "settings.py"))
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "Setting"
+    for row in [Setting(*(ast.literal_eval(argument) for argument in node.args))]
+}
+REQUIRED = [name for name, row in SETTINGS.items() if row.default is None]
+SECRET = [name for name, row in SETTINGS.items() if row.secret]
+
+
+@pytest.fixture(scope="module")
+def service(render: Renderer) -> dict[str, Any]:
+    """The service of the API as in compose.yaml on app1."""
+    found: dict[str, Any] = yaml.safe_load(render("backend > compose_stack", "compose.yaml.j2", "app1"))
+    api: dict[str, Any] = found["services"]["api"]
+    return api
+
+
+@pytest.fixture(scope="module")
+def environment(service: dict[str, Any]) -> dict[str, str]:
+    """The environment of the API's container."""
+    return {name: str(value) for name, value in service["environment"].items()}
+
+
+@pytest.fixture(scope="module")
+def dsn() -> ModuleType:
+    """The API's own parser of connection strings."""
+    spec = importlib.util.spec_from_file_location("enlevohub_api_dsn", SOURCE / "dsn.py")
+    assert spec is not None
+    assert spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = found
+    spec.loader.exec_module(found)
+    return found
+
+
+def test_table_of_settings_was_read() -> None:
+    assert {"DATABASE_URL", "JWT_SECRET", "PORT"} <= set(SETTINGS)
+
+
+def test_container_gets_no_setting_that_the_api_does_not_know(environment: dict[str, str]) -> None:
+    known = set(SETTINGS) | {f"{name}_FILE" for name in SECRET}
+    assert sorted(set(environment) - known) == []
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_required_setting_is_given(environment: dict[str, str], name: str) -> None:
+    assert {name, f"{name}_FILE"} & set(environment)
+
+
+@pytest.mark.parametrize("name", SECRET)
+def test_secret_setting_is_given_as_a_file_and_never_as_a_value(environment: dict[str, str], name: str) -> None:
+    assert (name in environment, environment.get(f"{name}_FILE")) == (False, f"/run/secrets/{name.lower()}")
+
+
+@pytest.mark.parametrize("name", SECRET)
+def test_secret_file_is_a_secret_of_the_service(service: dict[str, Any], name: str) -> None:
+    assert name.lower() in service["secrets"]
+
+
+@pytest.mark.parametrize("name", SECRET)
+def test_secret_setting_has_one_name_in_role_stack_and_api(render: Renderer, name: str) -> None:
+    secrets = render.value("backend", "__backend_secrets", "app1")
+    assert secrets[name.lower()] == render.value("backend", f"backend_{name.lower()}", "app1")
+
+
+@pytest.mark.parametrize("name", ["FRONTEND_URL", "INSTANCE"])
+def test_setting_has_one_name_in_role_and_api(render: Renderer, environment: dict[str, str], name: str) -> None:
+    assert environment[name] == render.value("backend", f"backend_{name.lower()}", "app1")
+
+
+def test_readme_of_the_api_lists_every_setting_with_its_default() -> None:
+    text = (ROOT / "files/api/README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \| (yes|no) \|", text, re.MULTILINE)
+    shown = {None: "required", "": "empty"}
+    assert rows == [
+        (row.name, shown.get(row.default, f"`{row.default}`"), "yes" if row.secret else "no")
+        for row in SETTINGS.values()
+    ]
+
+
+def test_generated_jwt_secret_is_long_enough_for_the_api() -> None:
+    assert len(TEXT_SECRETS["vault_jwt_secret"]()) >= constant("MIN_JWT_SECRET")
+
+
+def test_log_level_is_one_that_the_api_knows(environment: dict[str, str]) -> None:
+    assert environment["LOG_LEVEL"] in constant("LOG_LEVELS")
+
+
+@pytest.mark.parametrize("name", [name for name, row in SETTINGS.items() if row.kind == "duration"])
+def test_duration_has_a_unit(environment: dict[str, str], name: str) -> None:
+    assert re.fullmatch(r"[1-9]\d*[smhd]", environment.get(name, SETTINGS[name].default or ""))
+
+
+def test_container_is_given_longer_than_the_api_drains(service: dict[str, Any], environment: dict[str, str]) -> None:
+    assert int(service["stop_grace_period"].removesuffix("s")) > int(environment["DRAIN_SECONDS"])
+
+
+@pytest.mark.parametrize("password", ["plain", ODD_PASSWORD], ids=["plain", "odd"])
+def test_api_reads_the_connection_string_of_the_role(render: Renderer, dsn: ModuleType, password: str) -> None:
+    secrets = {"vault_database_app_password": password}
+    found = dsn.parse_dsn(render.value("backend", "backend_database_url", "app1", secrets=secrets))
+    assert (found.hosts, found.user, found.password, found.database) == (
+        (("10.89.0.21", 5432), ("10.89.0.22", 5432)),
+        "enlevohub",
+        password,
+        "enlevohub",
+    )
+
+
+def test_api_verifies_the_database_by_name_and_ca(render: Renderer, dsn: ModuleType) -> None:
+    found = dsn.parse_dsn(render.value("backend", "backend_database_url", "app1"))
+    assert (found.sslmode, found.sslrootcert) == ("verify-full", "/etc/enlevohub/ca.crt")
+
+
+def test_ca_of_the_connection_string_is_mounted(render: Renderer, dsn: ModuleType, service: dict[str, Any]) -> None:
+    path = dsn.parse_dsn(render.value("backend", "backend_database_url", "app1")).sslrootcert
+    assert f"/etc/enlevohub/pki/ca.crt:{path}:ro" in service["volumes"]
+
+
+def test_api_connects_as_the_owner_of_its_database(render: Renderer) -> None:
+    (database,) = render.value("patroni", "patroni_databases", "db1")
+    url = urlsplit(render.value("backend", "backend_database_url", "app1"))
+    assert (url.path, url.netloc.split(":")[0]) == (f"/{database['name']}", database["owner"])
+
+
+def test_owner_and_clients_have_the_same_password(render: Renderer, dsn: ModuleType) -> None:
+    (database,) = render.value("patroni", "patroni_databases", "db1")
+    assert dsn.parse_dsn(render.value("backend", "backend_database_url", "app1")).password == database["password"]
+
+
+def test_database_has_a_connection_for_every_place_in_every_pool(render: Renderer, environment: dict[str, str]) -> None:
+    backends = len(render.value("backend", "backend_member_list", "app1"))
+    limit = render.value("patroni", "patroni_cluster_parameters", "db1")["max_connections"]
+    reserved = 20  # superuser, replication, Patroni, migrations, operators
+    assert backends * (int(environment["DATABASE_POOL_SIZE"]) + 1) + reserved <= limit
