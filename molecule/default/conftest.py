@@ -84,6 +84,16 @@ class Datacenter:
     secrets: dict[str, str] = field(repr=False)
     _hosts: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    @cached_property
+    def needles(self) -> dict[str, str]:
+        """One line of each secret, to look for it; the certificate of the CA is no secret."""
+        found = {name: value.strip().splitlines() for name, value in self.secrets.items()}
+        return {name: lines[len(lines) // 2] for name, lines in found.items() if name != "vault_pki_ca_certificate"}
+
+    def secrets_in(self, text: str) -> list[str]:
+        """Return the names of the secrets that stand in a text."""
+        return [name for name, line in self.needles.items() if line in text]
+
     def address(self, name: str) -> str:
         """Return the address of a host."""
         return str(self.variables[name]["ansible_host"])

@@ -17,7 +17,7 @@ def repaired(datacenter: Any) -> Any:
     datacenter.run("db1", "chmod 0644 /etc/patroni/config.yml")
     datacenter.run("db2", "rm /etc/profile.d/patronictl.sh")
     datacenter.run("lb1", "systemctl stop haproxy")
-    return datacenter.playbook(), datacenter.playbook()
+    return datacenter.playbook("-vvv", "--diff"), datacenter.playbook()
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,7 @@ def test_the_run_after_the_repair_changes_nothing(repaired: Any) -> None:
 def test_datacenter_serves_after_the_repair(repaired: Any, datacenter: Any) -> None:
     token = datacenter.register()["tokens"]["accessToken"]
     assert datacenter.create_project(token).status == 201
+
+
+def test_output_of_a_verbose_run_holds_no_secret(repaired: Any, datacenter: Any) -> None:
+    assert datacenter.secrets_in(repaired[0].output) == []
