@@ -50,7 +50,9 @@ def compose_document(
         document["services"][name] = merged
     if secrets:
         document["secrets"] = {name: {"file": f"./secrets/{name}"} for name in sorted(secrets)}
-    return document
+    # A copy without shared parts: YAML would write them as anchors.
+    document_as_data: dict[str, Any] = json.loads(json.dumps(document))
+    return document_as_data
 
 
 def secret_files(secrets: dict[str, str], directory: str, uid: int) -> list[dict[str, Any]]:

@@ -66,12 +66,12 @@ stale:
 import calendar
 import json
 import os
-import re
 import shutil
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.redact import redact
 
 SHOWN_LOG_LINES = "30"
 
@@ -108,6 +108,17 @@ def containers(module: AnsibleModule) -> list[dict[str, Any]]:
         return []  # one of them went away between the two questions: it reads as missing
     found: list[dict[str, Any]] = json.loads(out)
     return [item for item in found if item["Config"]["Labels"].get("com.docker.compose.oneoff") != "True"]
+
+
+def settled_containers(module: AnsibleModule) -> list[dict[str, Any]]:
+    """Return the containers when none is starting any more: a restart of the engine, for example, asks health anew."""
+    deadline = time.monotonic() + module.params["timeout"]
+    while True:
+        found = containers(module)
+        starting = [item for item in found if item["State"].get("Health", {}).get("Status") == "starting"]
+        if not any(item["State"]["Running"] for item in starting) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.5)
 
 
 def epoch(stamp: str) -> float:
@@ -170,12 +181,6 @@ def reload_containers(module: AnsibleModule, stale: list[tuple[str, str]]) -> No
             os.utime(path, (moment, moment))
 
 
-def redact(text: str) -> str:
-    """Hide what looks like a secret in log lines that are shown to the operator."""
-    text = re.sub(r"://([^:@/\s]+):[^@\s]+@", r"://\1:***@", text)
-    return re.sub(r"(?i)(password|secret|token)(['\"]?\s*[=:]\s*)\S+", r"\1\2***", text)
-
-
 def explain(module: AnsibleModule, what: str) -> None:
     """Fail with status, exit code, health answer and last log lines of each container that is not healthy."""
     lines = [f"Stack {module.params['project']}: {what}"]
@@ -235,11 +240,9 @@ def main() -> None:
     blank = shutil.which("docker") is None or not os.path.exists(os.path.join(directory, "compose.yaml"))
     if blank:
         if not module.check_mode:
-            module.fail_json(
-                msg=f"Docker or {directory}/compose.yaml is missing on this host; run the whole site.yml"
-            )
+            module.fail_json(msg=f"Docker or {directory}/compose.yaml is missing on this host; run the whole site.yml")
         module.exit_json(changed=True, reason=["nothing is there yet"], stale=False)
-    found = containers(module)
+    found = settled_containers(module)
     down, old = compare(wanted_hashes(module), found)
     reloads = to_reload(module, found) if not old else []
     reason = down + old + [f"{service}: mounted files changed" for service, _ in reloads]

@@ -82,12 +82,12 @@ stale:
 """
 
 import os
-import re
 import subprocess
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.redact import redact
 
 PROPERTIES = ",".join(
     (
@@ -135,11 +135,6 @@ def changed_after(paths: list[str], monotonic_us: str, offset: float) -> list[st
         if status.st_ctime > moment:
             found.append(path)
     return found
-
-
-def redact(text: str) -> str:
-    """Hide what looks like a secret in log lines that are shown to the operator."""
-    return re.sub(r"(?i)(password|secret|token)(['\"]?\s*[=:]\s*)\S+", r"\1\2***", text)
 
 
 def explain(module: AnsibleModule, unit: dict[str, Any], what: str) -> None:
