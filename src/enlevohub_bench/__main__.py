@@ -118,7 +118,7 @@ def measure(inventory: str, repeat: int, blank: bool) -> list[Figure]:
         pings.append(run(*ping))
         noops.append(run(*site))
         changes.append(run(*site, "-e", f"{CHANGE}={2001 + number}ms"))
-    run(*site)
+        run(*site)  # takes the change back, so that the next no-op is one
     figures = [
         figure("ping all hosts", pings, remote_calls(*ping)),
         figure("no-op", noops, remote_calls(*site)),
