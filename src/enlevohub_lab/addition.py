@@ -57,15 +57,14 @@ def inventory_lines(environment: Environment, host: Host) -> str:
         if (peers and set(peers) <= set(members)) or set(environment.hosts) <= set(members)
     ]
     lines = [
-        f"To use {host.name}, add it to {environment.inventory}/hosts.yml:",
+        f"To use {host.name}, add these lines to the groups in {environment.inventory}/hosts.yml:",
         "",
         "all:",
         "  hosts:",
         f"    {host.name}: {{ansible_host: {host.address}}}",
     ]
     for group in [group for group in shared if group not in QUORUM_GROUPS]:
-        members = ", ".join(f"{name}: " for name in [*environment.groups[group], host.name])
-        lines += ["", f"{group}:", f"  hosts: {{{members}}}"]
+        lines += ["", f"{group}:", "  hosts:", f"    {host.name}:"]
     if QUORUM_GROUPS & set(shared):
         lines += ["", "(etcd_servers stays as it is: it needs an odd number of members.)"]
     return "\n".join(lines)
