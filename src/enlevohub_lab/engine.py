@@ -14,6 +14,7 @@ from enlevohub_lab.packages import install
 from enlevohub_lab.process import as_root, docker, run, tail
 
 STARTS_WITHIN = 60.0
+PID_FILES = (Path("/run/docker.pid"), Path("/run/docker/containerd/containerd.pid"))
 SYSTEMD_RUNS = Path("/run/systemd/system")
 
 
@@ -53,11 +54,35 @@ def ensure_engine(state: Path, console: Console) -> None:
         console.line("Warning: the Docker engine uses vfs (overlay2 does not work here): slow, and large on disk")
 
 
+def stale_pid_files(files: tuple[Path, ...], processes: Path = Path("/proc")) -> list[Path]:
+    """Return the process id files of an engine that was killed.
+
+    The engine refuses to start when the number in such a file belongs to a living process, whatever that is by now.
+
+    Args:
+        files: process id files named after their program (docker.pid: dockerd).
+        processes: where the processes are listed.
+    """
+    stale = []
+    for file in files:
+        try:
+            command = (processes / file.read_text().strip() / "cmdline").read_bytes()
+        except FileNotFoundError:
+            command = b""
+        except OSError:
+            continue
+        if file.exists() and file.stem.encode() not in command:
+            stale.append(file)
+    return stale
+
+
 def _start(state: Path) -> None:
     if SYSTEMD_RUNS.is_dir():
         run(as_root(["systemctl", "start", "docker"]), timeout=120)
         _wait(None, "journalctl -u docker")
         return
+    for file in stale_pid_files(PID_FILES):
+        run(as_root(["rm", "-f", str(file)]))
     state.mkdir(parents=True, exist_ok=True)
     log = state / "dockerd.log"
     with log.open("ab") as stream:

@@ -26,6 +26,7 @@ def machine_without_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(engine, "as_root", list)
     monkeypatch.setattr(engine, "SYSTEMD_RUNS", Path("/nonexistent"))
+    monkeypatch.setattr(engine, "PID_FILES", ())
 
 
 def test_engine_that_answers_is_used(program: Program, console: Console, tmp_path: Path) -> None:
@@ -93,3 +94,21 @@ def test_engine_without_overlay2_is_told(program: Program, tmp_path: Path) -> No
 def test_process_that_is_no_engine_is_not_taken_for_one(tmp_path: Path) -> None:
     (tmp_path / "dockerd.pid").write_text(f"{os.getpid()}\n")
     assert engine.started_here(tmp_path) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "stale"),
+    [(b"/usr/bin/dockerd\0", False), (b"sleep\0" + b"60\0", True), (None, True)],
+    ids=["of_the_engine", "of_another_program", "of_no_process"],
+)
+def test_pid_file_is_stale_unless_its_process_is_the_engine(tmp_path: Path, command: bytes | None, stale: bool) -> None:
+    pid_file = tmp_path / "docker.pid"
+    pid_file.write_text("4711\n")
+    if command is not None:
+        (tmp_path / "proc/4711").mkdir(parents=True)
+        (tmp_path / "proc/4711/cmdline").write_bytes(command)
+    assert engine.stale_pid_files((pid_file,), tmp_path / "proc") == ([pid_file] if stale else [])
+
+
+def test_pid_file_that_is_not_there_is_not_stale(tmp_path: Path) -> None:
+    assert engine.stale_pid_files((tmp_path / "docker.pid",), tmp_path) == []
