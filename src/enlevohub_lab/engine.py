@@ -82,7 +82,7 @@ def _start(state: Path) -> None:
         _wait(None, "journalctl -u docker")
         return
     for file in stale_pid_files(PID_FILES):
-        run(as_root(["rm", "-f", str(file)]))
+        run(as_root(["rm", "-f", str(file)]), timeout=20)
     state.mkdir(parents=True, exist_ok=True)
     log = state / "dockerd.log"
     with log.open("ab") as stream:
