@@ -30,6 +30,6 @@ part fast python -m pytest -q
 part api tests/api.sh
 part frontend tests/frontend.sh
 tests/packages.sh chromium
-part datacenter molecule test
+part datacenter molecule test --no-command-borders
 echo "All parts green in $((SECONDS - began)) s."
 echo "$total passed, 0 failed"
