@@ -26,6 +26,24 @@ def _refusal() -> str:
     return "" if done.returncode == 0 and done.stdout.strip() else done.stderr.strip() or "no answer"
 
 
+def engine_for_removal(state: Path, console: Console) -> bool:
+    """Whether there is an engine that can hold containers; one that is installed here but does not run is started.
+
+    Raises:
+        LabError: see `ensure_engine`.
+    """
+    if not shutil.which("docker"):
+        return False
+    refusal = _refusal()
+    if not refusal:
+        return True
+    elsewhere = "permission denied" in refusal or "DOCKER_HOST" in os.environ
+    if not elsewhere and not shutil.which("dockerd"):
+        return False
+    ensure_engine(state, console)
+    return True
+
+
 def ensure_engine(state: Path, console: Console) -> None:
     """Return when `docker info` works; install and start the engine where it does not.
 

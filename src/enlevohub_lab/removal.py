@@ -7,7 +7,7 @@ from pathlib import Path
 
 from enlevohub_lab.console import Console
 from enlevohub_lab.containers import ENVIRONMENT_LABEL
-from enlevohub_lab.engine import started_here
+from enlevohub_lab.engine import engine_for_removal, started_here
 from enlevohub_lab.images import BASE_IMAGE, HOST_IMAGE
 from enlevohub_lab.process import count, docker
 
@@ -31,11 +31,11 @@ def remove_lab(environment: str, project: Path, console: Console) -> list[str]:
         Lines that say what went and what stays.
 
     Raises:
-        LabError: the Docker engine does not answer, or refuses to remove something; the keys are then kept.
+        LabError: the Docker engine cannot be asked, or refuses to remove something; the keys are then kept.
     """
     state = project / ".lab"
     gone = []
-    for noun, listing, removal in OBJECTS if shutil.which("docker") else ():
+    for noun, listing, removal in OBJECTS if engine_for_removal(state, console) else ():
         found = labelled(environment, *listing)
         if found:
             with console.step(f"Remove {count(len(found), noun)}"):
