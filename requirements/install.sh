@@ -18,9 +18,7 @@ if [ -z "$python" ]; then
     exit 1
 fi
 if ! "$python" -c 'import ensurepip' 2> /dev/null; then
-    echo "Installing python3-venv"
-    if [ "$(id -u)" = 0 ]; then become=(); else become=(sudo); fi
-    "${become[@]}" apt-get -q -y install python3-venv
+    "$(dirname "$0")/packages.sh" "$python-venv"
 fi
 echo "Installing the Python environment from $* (about a minute the first time)"
 "$python" -m venv "$environment"

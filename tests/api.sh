@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 environment=build/api-venv
 
-tests/packages.sh postgresql
+requirements/packages.sh postgresql
 locked=(files/api/requirements.txt files/api/requirements-test.txt)
 if ! cat "${locked[@]}" | cmp --silent - "$environment/locked" 2> /dev/null; then
     requirements/install.sh "$environment" "${locked[@]}"

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 node=$PWD/build/node
-tests/packages.sh chromium
+requirements/packages.sh chromium
 
 if ! cmp --silent files/frontend/node.txt "$node/locked" 2> /dev/null; then
     requirements/install.sh "$node" files/frontend/node.txt

@@ -29,7 +29,7 @@ tests/lint.sh
 part fast python -m pytest -q
 part api tests/api.sh
 part frontend tests/frontend.sh
-tests/packages.sh chromium
+requirements/packages.sh chromium
 part datacenter molecule test --no-command-borders
 echo "All parts green in $((SECONDS - began)) s."
 echo "$total passed, 0 failed"

@@ -14,7 +14,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -230,8 +230,9 @@ class Datacenter:
         raise AssertionError(f"{what}: not within {seconds} s; last: {problem}")
 
 
+@cache
 def resolve() -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
-    """Ask ansible-inventory for variables and groups, and Ansible itself for the templated port."""
+    """Ask ansible-inventory, once, for the variables of the hosts and for the groups."""
     command = [str(BIN / "ansible-inventory"), "-i", str(INVENTORY), "--list"]
     data = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     groups = {name: group.get("hosts", []) for name, group in data.items() if name != "_meta"}

@@ -78,7 +78,12 @@ def changed_tasks(output: str) -> int:
 
 def remote_calls(*command: str) -> int:
     """Count the commands that go to the hosts, from a verbose run of its own."""
-    return len(re.findall(r"^<[^>]+> SSH: EXEC", run(*command, "-vvv").output, re.M))
+    return calls_in(run(*command, "-vvv").output)
+
+
+def calls_in(output: str) -> int:
+    """Return the number of commands that went to the hosts, from the output of a run with -vvv."""
+    return len(re.findall(r"^<[^>]+> SSH: EXEC", output, re.M))
 
 
 def figure(name: str, samples: list[Sample], calls: int) -> Figure:
@@ -96,7 +101,6 @@ def figure(name: str, samples: list[Sample], calls: int) -> Figure:
 def first_converge() -> Figure:
     """Converge blank hosts once; they are removed before and after. Images are built before, so they are not in it."""
     lab = ("python", "-m", "enlevohub_lab", "--inventory", BLANK_INVENTORY)
-    run("python", "-m", "enlevohub_secrets", "--environment", Path(BLANK_INVENTORY).name)
     run(*lab, "down")
     run("python", "-m", "enlevohub_secrets", "--environment", Path(BLANK_INVENTORY).name)
     run(*lab, "hosts")
@@ -104,8 +108,7 @@ def first_converge() -> Figure:
         sample = run("ansible-playbook", "-i", BLANK_INVENTORY, "playbooks/site.yml", "-vvv")
     finally:
         run(*lab, "down")
-    calls = len(re.findall(r"^<[^>]+> SSH: EXEC", sample.output, re.M))
-    return figure("first converge", [sample], calls)
+    return figure("first converge", [sample], calls_in(sample.output))
 
 
 def measure(inventory: str, repeat: int, blank: bool) -> list[Figure]:

@@ -26,47 +26,47 @@ def _refusal() -> str:
     return "" if done.returncode == 0 and done.stdout.strip() else done.stderr.strip() or "no answer"
 
 
-def engine_for_removal(state: Path, console: Console) -> bool:
-    """Whether there is an engine that can hold containers; one that is installed here but does not run is started.
+def engine_answers(state: Path, console: Console, *, may_install: bool) -> bool:
+    """Have an engine that answers: start the one that is installed, install one where that is allowed.
+
+    Args:
+        state: directory for the log and the process id of an engine started here.
+        console: where progress is shown.
+        may_install: whether to install what is missing.
+
+    Returns:
+        False when this machine has no engine and none may be installed.
 
     Raises:
-        LabError: see `ensure_engine`.
+        LabError: no right to use it, another machine's engine, installation or start failed.
     """
-    if not shutil.which("docker"):
+    if not may_install and not shutil.which("docker"):
         return False
     refusal = _refusal()
     if not refusal:
         return True
-    elsewhere = "permission denied" in refusal or "DOCKER_HOST" in os.environ
-    if not elsewhere and not shutil.which("dockerd"):
-        return False
-    ensure_engine(state, console)
+    if "permission denied" in refusal:
+        raise LabError("The Docker engine refuses this user: add it to the group `docker` and log in again.")
+    if os.environ.get("DOCKER_HOST"):
+        raise LabError(f"DOCKER_HOST is set, but that engine does not answer.\n{tail(refusal)}")
+    if not shutil.which("dockerd"):
+        if not may_install:
+            return False
+        install(["docker.io", "iptables"], "the Docker engine", console)
+    if not shutil.which("docker"):
+        install(["docker-cli"], "the Docker client", console)
+    with console.step("Start the Docker engine"):
+        _start(state)
     return True
 
 
 def ensure_engine(state: Path, console: Console) -> None:
     """Return when `docker info` works; install and start the engine where it does not.
 
-    Args:
-        state: directory for the log and the process id of an engine started here.
-        console: where progress is shown.
-
     Raises:
-        LabError: no right to use it, another machine's engine, installation or start failed.
+        LabError: see `engine_answers`.
     """
-    refusal = _refusal()
-    if refusal:
-        if "permission denied" in refusal:
-            raise LabError("The Docker engine refuses this user: add it to the group `docker` and log in again.")
-        if os.environ.get("DOCKER_HOST"):
-            raise LabError(f"DOCKER_HOST is set, but that engine does not answer.\n{tail(refusal)}")
-        packages = [] if shutil.which("dockerd") else ["docker.io", "iptables"]
-        if packages:
-            install(packages, "the Docker engine", console)
-        if not shutil.which("docker"):
-            install(["docker-cli"], "the Docker client", console)
-        with console.step("Start the Docker engine"):
-            _start(state)
+    engine_answers(state, console, may_install=True)
     driver = docker("info", "--format", "{{.Driver}}")
     if driver == "vfs":
         console.line("Warning: the Docker engine uses vfs (overlay2 does not work here): slow, and large on disk")

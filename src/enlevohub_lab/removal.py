@@ -7,7 +7,7 @@ from pathlib import Path
 
 from enlevohub_lab.console import Console
 from enlevohub_lab.containers import ENVIRONMENT_LABEL
-from enlevohub_lab.engine import engine_for_removal, started_here
+from enlevohub_lab.engine import engine_answers, started_here
 from enlevohub_lab.images import BASE_IMAGE, HOST_IMAGE
 from enlevohub_lab.process import count, docker
 
@@ -35,7 +35,7 @@ def remove_lab(environment: str, project: Path, console: Console) -> list[str]:
     """
     state = project / ".lab"
     gone = []
-    for noun, listing, removal in OBJECTS if engine_for_removal(state, console) else ():
+    for noun, listing, removal in OBJECTS if engine_answers(state, console, may_install=False) else ():
         found = labelled(environment, *listing)
         if found:
             with console.step(f"Remove {count(len(found), noun)}"):

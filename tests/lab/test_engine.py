@@ -117,7 +117,7 @@ def test_pid_file_that_is_not_there_is_not_stale(tmp_path: Path) -> None:
 def test_removal_starts_an_engine_that_is_installed(program: Program, console: Console, tmp_path: Path) -> None:
     program("docker", DOCKER.format(mark=tmp_path / "up"))
     program("dockerd", f'touch "{tmp_path}/up"; exec sleep 60')
-    assert engine.engine_for_removal(tmp_path / ".lab", console)
+    assert engine.engine_answers(tmp_path / ".lab", console, may_install=False)
     pid = int((tmp_path / ".lab/dockerd.pid").read_text())
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
@@ -129,4 +129,4 @@ def test_removal_without_an_engine_on_this_machine_has_nothing_to_do(
     client = program("docker", "echo Cannot connect >&2; exit 1")
     found = {"docker": str(client)}
     monkeypatch.setattr("enlevohub_lab.engine.shutil.which", found.get)
-    assert not engine.engine_for_removal(tmp_path / ".lab", console)
+    assert not engine.engine_answers(tmp_path / ".lab", console, may_install=False)

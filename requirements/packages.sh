@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install the Debian packages that tests need, where they are missing: packages.sh <package>...
+# Install Debian packages where they are missing: packages.sh <package>...
 set -euo pipefail
 missing=()
 for package in "$@"; do
@@ -8,7 +8,7 @@ for package in "$@"; do
     fi
 done
 if [ "${#missing[@]}" = 0 ]; then exit 0; fi
-echo "Installing for the tests: ${missing[*]}"
+echo "Installing: ${missing[*]}"
 if [ "$(id -u)" = 0 ]; then become=(); else become=(sudo); fi
 for attempt in 1 2 3; do
     if "${become[@]}" apt-get -q update \
