@@ -32,6 +32,8 @@ from enlevohub_secrets.table import NAMES  # noqa: E402
 
 ENVIRONMENTS = tuple(sorted(path.parent.name for path in ROOT.glob("inventories/*/hosts.yml")))
 IMAGES = {"enlevohub/api": "enlevohub/api:0123456789ab", "enlevohub/frontend": "enlevohub/frontend:ba9876543210"}
+# What roles set while they run, and values of group_vars need.
+RUN = {"container_images_references": IMAGES, "release_images": {}, "release_unfinished": []}
 
 
 @cache
@@ -48,7 +50,8 @@ def copy_values(target: Path) -> Path:
     """
     (target / "playbooks").mkdir()
     shutil.copytree(ROOT / "group_vars", target / "group_vars", ignore=shutil.ignore_patterns("vault.yml"))
-    shutil.copytree(ROOT / "inventories", target / "inventories", symlinks=True)
+    ignored = shutil.ignore_patterns("more.yml")  # servers that somebody added to a lab
+    shutil.copytree(ROOT / "inventories", target / "inventories", symlinks=True, ignore=ignored)
     for environment in ENVIRONMENTS:
         vault = target / "group_vars" / environment / "vault.yml"
         vault.write_text(yaml.safe_dump({name: f"dummy {name} of {environment}" for name in NAMES}), encoding="utf-8")
@@ -107,7 +110,7 @@ class Renderer:
             for task in self._role_file(name, "tasks/main.yml"):
                 if task.get("ansible.builtin.import_role", {}).get("name") == inner:
                     variables.update(task.get("vars", {}))
-        variables["container_images_references"] = IMAGES
+        variables.update(RUN)
         variables["ansible_search_path"] = [str(ROOT / "roles" / name) for name in reversed(roles)]
         variables.update(extra)
         return variables

@@ -45,7 +45,7 @@ def test_one_shot_service_runs_to_its_end(key: str, value: Any) -> None:
 
 
 def test_one_shot_service_that_does_not_exist_is_named() -> None:
-    with pytest.raises(AnsibleFilterError, match="compose_stack_before names seed, which is not in"):
+    with pytest.raises(AnsibleFilterError, match="compose_stack_jobs names seed, which is not in"):
         document(one_shot=["seed"])
 
 

@@ -29,7 +29,7 @@ def encrypted(secrets: dict[str, str]) -> str:
 
 def make_site(root: Path, environment: str, vault: str) -> Site:
     """Copy an inventory and all values, with the given secrets."""
-    ignored = shutil.ignore_patterns("vault.yml", "group_vars")
+    ignored = shutil.ignore_patterns("vault.yml", "group_vars", "more.yml")
     shutil.copytree(PROJECT / "inventories", root / "inventories", ignore=ignored)
     shutil.copytree(PROJECT / "group_vars", root / "group_vars", ignore=shutil.ignore_patterns("vault.yml"))
     for inventory in (root / "inventories").iterdir():

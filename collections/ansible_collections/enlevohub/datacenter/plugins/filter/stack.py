@@ -14,6 +14,40 @@ def references(images: dict[str, dict[str, str]]) -> dict[str, str]:
     return {name: image["reference"] for name, image in images.items()}
 
 
+def hosts_to_put_back(groups: dict[str, list[str]], stacks: dict[str, Any]) -> list[dict[str, str]]:
+    """Return host and group of each stack that goes back after a failure, the one that was touched last first.
+
+    ``<stack>_back``: the containers were touched. ``<stack>_revert``: only the files are new.
+    """
+    found = []
+    for stack in stacks:
+        touched = groups.get(f"{stack}_touched", [])
+        for host in groups.get(f"{stack}_changed", []):
+            if host not in touched:
+                found.append({"host": host, "group": f"{stack}_revert"})
+        found += [{"host": host, "group": f"{stack}_back"} for host in reversed(touched)]
+    return found
+
+
+def with_known(images: list[dict[str, Any]], known: dict[str, dict[str, str]]) -> list[dict[str, Any]]:
+    """Return the images to have, each with reference and id when it was built before."""
+    return [{**image, **{key: known[image["name"]][key] for key in ("reference", "id")}}
+            if image["name"] in known else image for image in images]  # fmt: skip
+
+
+def identities(images: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Return reference and id of each image, without what only the control machine needs."""
+    return {name: {key: image[key] for key in ("reference", "id")} for name, image in images.items()}
+
+
+def rollout_groups(plan: dict[str, Any]) -> list[str]:
+    """Return the groups, without the name of the stack, that a host joins after the plan of ``compose_stack``."""
+    groups = [] if plan["action"] == "current" else [plan["action"], "changed"]
+    if groups or not plan["kept"]:
+        groups.append("keep")
+    return groups + (["surplus"] if plan["surplus"] else [])
+
+
 def secrets_digest(secrets: dict[str, str]) -> str:
     """Return a short digest that changes with a secret; secrets are long and random, so it tells nothing."""
     return hashlib.sha256(json.dumps(secrets, sort_keys=True).encode()).hexdigest()[:16]
@@ -36,7 +70,7 @@ def compose_document(
     unknown = sorted(set(one_shot) - set(services))
     if unknown:
         raise AnsibleFilterError(
-            f"compose_stack_before names {', '.join(unknown)}, which is not in compose_stack_services"
+            f"compose_stack_jobs names {', '.join(unknown)}, which is not in compose_stack_services"
         )
     document: dict[str, Any] = {"services": {}}
     for name, service in services.items():
@@ -79,6 +113,10 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "references": references,
+            "hosts_to_put_back": hosts_to_put_back,
+            "rollout_groups": rollout_groups,
+            "with_known": with_known,
+            "identities": identities,
             "compose_document": compose_document,
             "secret_files": secret_files,
             "files_below": files_below,

@@ -8,13 +8,18 @@ from urllib.parse import quote
 from ansible.errors import AnsibleFilterError
 
 
-def members(hosts: list[str], hostvars: Any, port_variable: str = "") -> list[dict[str, Any]]:
+def members(hosts: list[str], hostvars: Any, port_variable: str = "", copies_variable: str = "") -> list[dict[str, Any]]:
     """Return name and address (and port) of hosts, each with its own values.
 
     Args:
         hosts: names from the inventory, for example ``groups['etcd_servers']``.
         hostvars: Ansible's ``hostvars``.
         port_variable: variable of each host that holds its port, for example ``backend_port``; empty: no port.
+        copies_variable: variable of each host with the number of copies that run there, on the port and the ones after
+            it; empty: one. Copies are listed server by server within a round (app1, app2, app1-2, app2-2).
+
+    Returns:
+        Entries with ``name`` and ``address``; with a port also ``port``, ``host`` and ``number`` (1 for the first copy).
 
     Raises:
         AnsibleFilterError: a host has no ``enlevohub_address`` or no such port.
@@ -26,9 +31,38 @@ def members(hosts: list[str], hostvars: Any, port_variable: str = "") -> list[di
             if needed and not values.get(needed):
                 raise AnsibleFilterError(f"host '{host}' has no {needed}; see hosts.yml and group_vars")
         entry: dict[str, Any] = {"name": str(host), "address": str(values["enlevohub_address"])}
-        if port_variable:
-            entry["port"] = int(values[port_variable])
-        found.append(entry)
+        if not port_variable:
+            found.append(entry)
+            continue
+        for number in range(1, int(values[copies_variable] if copies_variable else 1) + 1):
+            port = int(values[port_variable]) + number - 1
+            found.append({**entry, "name": copy_name(str(host), number), "port": port, "host": str(host), "number": number})
+    return sorted(found, key=lambda entry: entry["number"]) if port_variable else found
+
+
+def copy_name(name: str, number: int) -> str:
+    """Return the name of a copy of a service or member: the first has the plain name."""
+    return name if number == 1 else f"{name}-{number}"
+
+
+def copies(service: dict[str, Any], name: str, count: int, address: str, port: int, inside: int) -> dict[str, Any]:
+    """Return the copies of a service of a stack by their name, each published on a port of its own.
+
+    Args:
+        service: the service as in compose.yaml. ``INSTANCE`` in its environment gets the number as well.
+        name: name of the first copy.
+        count: how many.
+        address: where the ports are published.
+        port: port of the first copy; the others follow.
+        inside: port inside the containers.
+    """
+    found: dict[str, Any] = {}
+    for number in range(1, count + 1):
+        environment = dict(service.get("environment", {}))
+        if "INSTANCE" in environment:
+            environment["INSTANCE"] = copy_name(environment["INSTANCE"], number)
+        published = [f"{address}:{port + number - 1}:{inside}"]
+        found[copy_name(name, number)] = {**service, "environment": environment, "ports": published}
     return found
 
 
@@ -72,6 +106,7 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "members": members,
+            "copies": copies,
             "endpoints": endpoints,
             "database_url": database_url,
             "trusted_certificate": trusted_certificate,

@@ -25,6 +25,12 @@ options:
         description: Build context on the control machine.
         type: path
         required: true
+      reference:
+        description: Name and tag of an image that was built before; it is not built again.
+        type: str
+      id:
+        description: Id of that image.
+        type: str
   base:
     description: The image that all others are built from.
     type: str
@@ -48,7 +54,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: Reference, id and archive of each image, by its name.
+  description: Reference, id and archive of each image, by its name. The archive of an image that was built before is empty
+    when this machine does not have it.
   type: dict
   returned: always
 """
@@ -65,7 +72,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 TAG_LENGTH = 12
-KEPT_ARCHIVES = 3
+KEPT_ARCHIVES = 5
 
 
 def ignore_rules(context: str) -> list[tuple[str, re.Pattern[str], bool]]:
@@ -149,12 +156,28 @@ def build(module: AnsibleModule, reference: str, context: str, base: str) -> str
     return image_id(module, reference)
 
 
-def archive(module: AnsibleModule, reference: str, identifier: str, directory: str) -> str:
-    """Keep an archive of the image for delivery; returns its path. Old archives of the same image are removed."""
-    name = reference.split(":")[0].replace("/", "_")
-    path = os.path.join(directory, f"{name}-{identifier.removeprefix('sha256:')[:TAG_LENGTH]}.tar.gz")
+def archive_path(reference: str, identifier: str, directory: str) -> str:
+    """Return where the archive of an image is kept."""
+    name = reference.rpartition(":")[0].replace("/", "_")
+    return os.path.join(directory, f"{name}-{identifier.removeprefix('sha256:')[:TAG_LENGTH]}.tar.gz")
+
+
+def known_archive(module: AnsibleModule, reference: str, identifier: str, directory: str) -> str:
+    """Return the archive of an image that was built before; empty when neither it nor the image is on this machine."""
+    path = archive_path(reference, identifier, directory)
     if os.path.exists(path):
         return path
+    if shutil.which("docker") is None or image_id(module, reference) != identifier or module.check_mode:
+        return ""
+    return archive(module, reference, identifier, directory)
+
+
+def archive(module: AnsibleModule, reference: str, identifier: str, directory: str) -> str:
+    """Keep an archive of the image for delivery; returns its path. Old archives of the same image are removed."""
+    path = archive_path(reference, identifier, directory)
+    if os.path.exists(path):
+        return path
+    name = os.path.basename(path).rpartition("-")[0]
     partial = f"{path}.partial"
     with subprocess.Popen(["docker", "save", reference], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as save:
         assert save.stdout is not None
@@ -166,26 +189,18 @@ def archive(module: AnsibleModule, reference: str, identifier: str, directory: s
         os.unlink(partial)
         module.fail_json(msg=f"docker save {reference} failed: {said.strip()}")
     os.replace(partial, path)
-    same = sorted(
-        (item.path for item in os.scandir(directory) if item.name.startswith(f"{name}-")), key=os.path.getmtime
-    )
+    whole = re.compile(rf"{re.escape(name)}-[0-9a-f]{{{TAG_LENGTH}}}\.tar\.gz")
+    same = sorted((item.path for item in os.scandir(directory) if whole.fullmatch(item.name)), key=os.path.getmtime)
     for old in same[:-KEPT_ARCHIVES]:
-        os.unlink(old)
+        stem = os.path.basename(old).removesuffix(".tar.gz")
+        for item in os.scandir(directory):
+            if item.name.startswith(stem):  # the archive, and what was left out of it for some hosts
+                os.unlink(item.path)
     return path
 
 
-def main() -> None:
-    """Build what is missing; a lock keeps two runs on one control machine apart."""
-    image_spec = {"name": {"type": "str", "required": True}, "context": {"type": "path", "required": True}}
-    module = AnsibleModule(
-        argument_spec={
-            "images": {"type": "list", "elements": "dict", "options": image_spec, "required": True},
-            "base": {"type": "str", "required": True},
-            "archive_directory": {"type": "path", "required": True},
-        },
-        supports_check_mode=True,
-    )
-    directory = module.params["archive_directory"]
+def base_image(module: AnsibleModule) -> str:
+    """Return the id of the base image; it must be there, except in check mode."""
     if shutil.which("docker") is None:
         module.fail_json(
             msg="The control machine has no Docker client; images are built there. Install Docker and run again"
@@ -195,12 +210,40 @@ def main() -> None:
         module.fail_json(
             msg=f"The base image {module.params['base']} is not on the control machine. Make it with: make base"
         )
+    return base_id
+
+
+def main() -> None:
+    """Build what is missing; a lock keeps two runs on one control machine apart."""
+    image_spec = {
+        "name": {"type": "str", "required": True},
+        "context": {"type": "path", "required": True},
+        "reference": {"type": "str"},
+        "id": {"type": "str"},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "images": {"type": "list", "elements": "dict", "options": image_spec, "required": True},
+            "base": {"type": "str", "required": True},
+            "archive_directory": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    directory = module.params["archive_directory"]
     os.makedirs(directory, exist_ok=True)
+    wanted = module.params["images"]
+    known = [item for item in wanted if item["id"]]
     images: dict[str, Any] = {}
     built: list[str] = []
     with open(os.path.join(directory, "lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for item in module.params["images"]:
+        for item in known:
+            kept = known_archive(module, item["reference"], item["id"], directory)
+            images[item["name"]] = {"reference": item["reference"], "id": item["id"], "archive": kept}
+        fresh = [item for item in wanted if not item["id"]]
+        if fresh:
+            base_id = base_image(module)
+        for item in fresh:
             reference = f"{item['name']}:{content_digest(item['context'], base_id)[:TAG_LENGTH]}"
             identifier = image_id(module, reference)
             if not identifier:
