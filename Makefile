@@ -57,3 +57,7 @@ test: $(VENV)/ready ## All tests: lint, fast, API, SPA, and the whole datacenter
 .PHONY: bench
 bench: $(VENV)/ready ## Times of the lab's playbooks as a table and as JSON
 	@$(PYTHON) -m enlevohub_bench --inventory $(INVENTORY)
+
+.PHONY: drill-release
+drill-release: $(VENV)/ready ## Releases and faults under load on the lab, with what the users notice
+	@$(PYTHON) -m enlevohub_drill --inventory $(INVENTORY)

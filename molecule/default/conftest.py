@@ -1,250 +1,22 @@
-"""The datacenter under test: its inventory, its hosts over SSH, its playbooks, its public address."""
+"""What the tests of the scenario share; the datacenter itself is in enlevohub_drill.site."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import ssl
 import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache, cached_property
-from pathlib import Path
-from typing import Any
 
 import pytest
-import testinfra
-import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from enlevohub_drill.site import ROOT, Datacenter, load_datacenter, resolve
+
 INVENTORY = ROOT / os.environ.get("ENLEVOHUB_INVENTORY", "inventories/molecule")
-ENVIRONMENT = INVENTORY.name
-BIN = Path(sys.executable).parent
-
-
-@dataclass
-class Answer:
-    """An HTTP answer."""
-
-    status: int
-    headers: dict[str, str]
-    text: str
-
-    @property
-    def body(self) -> Any:
-        """The body read as JSON."""
-        return json.loads(self.text)
-
-
-class NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Show redirections instead of following them."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Follow nothing."""
-
-
-@dataclass
-class PlaybookRun:
-    """What one run of ansible-playbook said."""
-
-    code: int
-    output: str
-
-    @cached_property
-    def changed(self) -> dict[str, int]:
-        """Number of changed tasks by host."""
-        return {host: int(count) for host, count in re.findall(r"^(\w+)\s+: ok=\d+\s+changed=(\d+)", self.output, re.M)}
-
-    @cached_property
-    def changed_tasks(self) -> set[tuple[str, str]]:
-        """The changed tasks as (task, host)."""
-        found: set[tuple[str, str]] = set()
-        task = ""
-        for line in self.output.splitlines():
-            if line.startswith("TASK ["):
-                task = line[6:].split("]")[0]
-            match = re.match(r"changed: \[(\w+)", line)
-            if match:
-                found.add((task, match.group(1)))
-        return found
-
-
-@dataclass
-class Datacenter:
-    """The datacenter of one inventory."""
-
-    groups: dict[str, list[str]]
-    variables: dict[str, dict[str, Any]] = field(repr=False)
-    secrets: dict[str, str] = field(repr=False)
-    _hosts: dict[str, Any] = field(default_factory=dict, repr=False)
-
-    @cached_property
-    def needles(self) -> dict[str, str]:
-        """One line of each secret, to look for it; the certificate of the CA is no secret."""
-        found = {name: value.strip().splitlines() for name, value in self.secrets.items()}
-        return {name: lines[len(lines) // 2] for name, lines in found.items() if name != "vault_pki_ca_certificate"}
-
-    def secrets_in(self, text: str) -> list[str]:
-        """Return the names of the secrets that stand in a text."""
-        return [name for name, line in self.needles.items() if line in text]
-
-    def address(self, name: str) -> str:
-        """Return the address of a host."""
-        return str(self.variables[name]["ansible_host"])
-
-    def host(self, name: str) -> Any:
-        """Return the testinfra host, over SSH as the operator with sudo."""
-        if name not in self._hosts:
-            state = ROOT / ".lab" / ENVIRONMENT
-            self._hosts[name] = testinfra.get_host(
-                f"ssh://operator@{self.address(name)}?sudo=true&timeout=15"
-                f"&ssh_identity_file={state}/id_ed25519&controlpersist=300",
-                ssh_extra_args=f"-o UserKnownHostsFile={state}/known_hosts -o BatchMode=yes",
-            )
-        return self._hosts[name]
-
-    def run(self, name: str, command: str) -> str:
-        """Run a command on a host; it must succeed."""
-        return str(self.host(name).check_output(command))
-
-    def sql(self, name: str, statement: str, database: str = "enlevohub") -> str:
-        """Run SQL on one database server as its superuser; returns unaligned text."""
-        quoted = statement.replace("'", "'\\''")
-        return self.run(name, f"sudo -u postgres psql -XAtq -d {database} -c '{quoted}'")
-
-    def cluster(self) -> list[dict[str, Any]]:
-        """Return the members of the database cluster as Patroni lists them, asked on any server that answers."""
-        for name in self.groups["database_servers"]:
-            result = self.host(name).run("timeout 20 patronictl -c /etc/patroni/config.yml list -f json")
-            if result.rc == 0:
-                found: list[dict[str, Any]] = json.loads(result.stdout)
-                return found
-        raise AssertionError("no database server answers patronictl")
-
-    def leader(self) -> str:
-        """Return the name of the leader."""
-        (name,) = [member["Member"] for member in self.cluster() if member["Role"] == "Leader"]
-        return str(name)
-
-    def standby(self) -> str:
-        """Return the name of the synchronous standby."""
-        (name,) = [member["Member"] for member in self.cluster() if member["Role"] == "Sync Standby"]
-        return str(name)
-
-    def whole(self) -> bool:
-        """Whether the cluster has a leader and a streaming synchronous standby."""
-        state = sorted((member["Role"], member["State"]) for member in self.cluster())
-        return state == [("Leader", "running"), ("Sync Standby", "streaming")]
-
-    def playbook(self, *arguments: str, code: int | None = 0, playbook: str = "playbooks/site.yml") -> PlaybookRun:
-        """Run a playbook on the inventory; its exit code must be the given one (None: any)."""
-        command = [str(BIN / "ansible-playbook"), "-i", str(INVENTORY), playbook, *arguments]
-        environment = {
-            **os.environ,
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_FORCE_COLOR": "0",
-            "PATH": f"{BIN}:{os.environ['PATH']}",
-        }
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1500, env=environment
-        )
-        run = PlaybookRun(done.returncode, done.stdout + done.stderr)
-        assert code is None or run.code == code, run.output[-6000:]
-        return run
-
-    @cached_property
-    def public(self) -> str:
-        """The public address on this machine."""
-        return f"https://localhost:{self.variables['lb1']['enlevohub_public_port']}"
-
-    def get(
-        self, url: str, body: Any = None, token: str = "", headers: dict[str, str] | None = None, timeout: float = 30
-    ) -> Answer:
-        """Send a request (POST when there is a body), trusting the CA of the environment only."""
-        context = ssl.create_default_context(cadata=self.secrets["vault_pki_ca_certificate"])
-        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), NoRedirect())
-        sent = {"Content-Type": "application/json", **(headers or {})}
-        if token:
-            sent["Authorization"] = f"Bearer {token}"
-        data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(url if "://" in url else self.public + url, data=data, headers=sent)
-        try:
-            with opener.open(request, timeout=timeout) as answer:
-                return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read().decode())
-        except urllib.error.HTTPError as error:
-            return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read().decode())
-
-    def register(self) -> dict[str, Any]:
-        """Register a company with a name of its own; returns the answer of the API."""
-        unique = uuid.uuid4().hex[:12]
-        answer = self.get(
-            "/api/v1/auth/register",
-            {
-                "email": f"{unique}@obra.example",
-                "password": f"Senha-{unique}A1",
-                "name": "Ana Prado",
-                "tenantName": f"Construtora {unique}",
-                "tenantDocument": str(uuid.uuid4().int)[:14],
-            },
-        )
-        assert answer.status == 200, answer.text
-        body: dict[str, Any] = answer.body
-        return {**body, "password": f"Senha-{unique}A1"}
-
-    def create_project(self, token: str, name: str = "Residencial Aurora") -> Answer:
-        """Create a project."""
-        return self.get(
-            "/api/v1/projects",
-            {
-                "name": name,
-                "address": {
-                    "street": "Rua das Obras",
-                    "number": "10",
-                    "neighborhood": "Centro",
-                    "city": "Recife",
-                    "state": "PE",
-                    "zipCode": "50000-000",
-                },
-            },
-            token,
-        )
-
-    def wait(self, what: str, condition: Callable[[], bool], seconds: float = 120, every: float = 0.5) -> float:
-        """Wait until a condition holds; returns the seconds it took."""
-        begin = time.monotonic()
-        problem = ""
-        while time.monotonic() - begin < seconds:
-            try:
-                if condition():
-                    return time.monotonic() - begin
-                problem = "not yet"
-            except (AssertionError, OSError, ValueError, RuntimeError) as error:
-                problem = str(error)[-500:]
-            time.sleep(every)
-        raise AssertionError(f"{what}: not within {seconds} s; last: {problem}")
-
-
-@cache
-def resolve() -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
-    """Ask ansible-inventory, once, for the variables of the hosts and for the groups."""
-    command = [str(BIN / "ansible-inventory"), "-i", str(INVENTORY), "--list"]
-    data = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
-    groups = {name: group.get("hosts", []) for name, group in data.items() if name != "_meta"}
-    return data["_meta"]["hostvars"], groups
 
 
 @pytest.fixture(scope="session")
 def datacenter() -> Datacenter:
     """The datacenter of the inventory."""
-    variables, groups = resolve()
-    secrets = yaml.safe_load((ROOT / "group_vars" / ENVIRONMENT / "vault.yml").read_text())
-    return Datacenter(groups, variables, secrets)
+    return load_datacenter(INVENTORY)
 
 
 @pytest.fixture(scope="session")
@@ -259,7 +31,7 @@ def containers() -> Callable[..., str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test that names a tier one case per host of it: ``backend_server``, ``database_server``..."""
-    _, groups = resolve() if set(metafunc.fixturenames) & TIERS.keys() else ({}, {})
+    _, groups = resolve(INVENTORY) if set(metafunc.fixturenames) & TIERS.keys() else ({}, {})
     for name, group in TIERS.items():
         if name in metafunc.fixturenames:
             hosts = sorted({host for part in group for host in groups.get(part, [])})

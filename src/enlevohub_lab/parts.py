@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,6 +80,30 @@ def pools_part(answer: Any, reason: str) -> Part:
 
 def _is_up(state: str) -> bool:
     return state.lower().split(" ")[0] in ("up", "no")  # "no check": nothing watches it
+
+
+SHOWN_RELEASES = 5
+
+
+def releases_part(answer: Any, reason: str) -> Part:
+    """The newest records of the journal of releases; the last run must have ended well."""
+    name = "Releases"
+    if reason:
+        return Part(name, problem=reason)
+    rows = [
+        {
+            "when": datetime.datetime.fromtimestamp(record["began"]).strftime("%Y-%m-%d %H:%M:%S"),
+            "what": record["kind"],
+            "release": record["release"],
+            "result": record["result"],
+            "who": f"{record['by']} on {record['on']}",
+            "images": " ".join(sorted(image["id"].removeprefix("sha256:")[:12] for image in record["images"].values())),
+        }
+        for record in answer[-SHOWN_RELEASES:]
+    ]
+    last = rows[-1] if rows else {"result": "success"}
+    problem = "" if last["result"] == "success" else f"the last run ({last['what']} {last['release']}) {last['result']}"
+    return Part(name, rows, problem)
 
 
 def etcd_part(answers: Mapping[str, tuple[Any, str]]) -> Part:

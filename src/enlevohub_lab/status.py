@@ -17,7 +17,7 @@ import yaml
 from enlevohub_lab import containers
 from enlevohub_lab.errors import LabError
 from enlevohub_lab.inventory import Environment
-from enlevohub_lab.parts import Part, Report, database_part, etcd_part, pools_part, servers_part
+from enlevohub_lab.parts import Part, Report, database_part, etcd_part, pools_part, releases_part, servers_part
 from enlevohub_lab.ssh import Access
 
 PATRONI = "sudo -n patronictl -c /etc/patroni/config.yml list -f json"
@@ -28,6 +28,12 @@ ETCD = shlex.join(
         "-c",
         "import urllib.request as r; print(r.urlopen('http://127.0.0.1:2381/health', timeout=3).read().decode())",
     ]
+)
+
+
+JOURNAL = "sudo -n bash -lc 'etcdctl get --prefix /enlevohub/{name}/releases/ --print-value-only' | python3 -c {read}"
+READ = shlex.quote(
+    "import json, sys; print(json.dumps([json.loads(line) for line in sys.stdin if line.strip()]))"
 )
 
 
@@ -116,6 +122,9 @@ def collect(environment: Environment, access: Access, vault: Path) -> Report:
         "Page": lambda: ask_page(address, vault),
         "Database": lambda: database_part(*ask_first(access, environment, "database_servers", PATRONI)),
         "Load balancer": lambda: pools_part(*ask_first(access, environment, "load_balancers", POOLS)),
+        "Releases": lambda: releases_part(
+            *ask_first(access, environment, "etcd_servers", JOURNAL.format(name=environment.name, read=READ))
+        ),
         "etcd": etcd,
         "Servers": lambda: servers_part(environment, containers.existing(environment.name)),
     }

@@ -432,9 +432,9 @@ VALUES = [
     ),
     Defect(
         "empty_value",
-        appended(BACKEND, "backend_replicas:"),
-        (BACKEND, "backend_replicas"),
-        "backend_replicas",
+        appended(BACKEND, "rollout_timeout:"),
+        (BACKEND, "rollout_timeout"),
+        "rollout_timeout",
         "is empty, a whole number is wanted",
         "write a whole number without quotes",
     ),

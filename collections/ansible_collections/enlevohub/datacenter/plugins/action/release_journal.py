@@ -81,13 +81,13 @@ class ActionModule(ActionBase):
                 return self._answer(dead, records, False)  # an earlier play of this run took it
             if dead:
                 self._refuse_living(dead, given.get("unlock") or "")
-                records = [*records, self._interrupted(dead, records)]
+                records += [self._interrupted(dead, records)] if dead["hosts"] else []
             name, images = release_plan.choose(records, kind, release, bool(given.get("retry")))
             plan = self._plan(kind, name, images, records)
             if self._task.check_mode:
                 return self._answer(plan, records, bool(dead))
             put = {"lock": json.dumps(plan)}
-            if dead:
+            if dead and dead["hosts"]:
                 put[f"releases/{records[-1]['number']:08d}"] = json.dumps(records[-1])
             if self._ask(compare=found["lock"], put=put)["written"]:
                 return self._answer(plan, records, bool(dead))

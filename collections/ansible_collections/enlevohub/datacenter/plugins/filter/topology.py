@@ -8,7 +8,9 @@ from urllib.parse import quote
 from ansible.errors import AnsibleFilterError
 
 
-def members(hosts: list[str], hostvars: Any, port_variable: str = "", copies_variable: str = "") -> list[dict[str, Any]]:
+def members(
+    hosts: list[str], hostvars: Any, port_variable: str = "", copies_variable: str = ""
+) -> list[dict[str, Any]]:
     """Return name and address (and port) of hosts, each with its own values.
 
     Args:
@@ -19,7 +21,7 @@ def members(hosts: list[str], hostvars: Any, port_variable: str = "", copies_var
             it; empty: one. Copies are listed server by server within a round (app1, app2, app1-2, app2-2).
 
     Returns:
-        Entries with ``name`` and ``address``; with a port also ``port``, ``host`` and ``number`` (1 for the first copy).
+        Entries with ``name`` and ``address``; with a port also ``port``, ``host`` and ``number`` (1: the first copy).
 
     Raises:
         AnsibleFilterError: a host has no ``enlevohub_address`` or no such port.
@@ -36,7 +38,8 @@ def members(hosts: list[str], hostvars: Any, port_variable: str = "", copies_var
             continue
         for number in range(1, int(values[copies_variable] if copies_variable else 1) + 1):
             port = int(values[port_variable]) + number - 1
-            found.append({**entry, "name": copy_name(str(host), number), "port": port, "host": str(host), "number": number})
+            name = copy_name(str(host), number)
+            found.append({**entry, "name": name, "port": port, "host": str(host), "number": number})
     return sorted(found, key=lambda entry: entry["number"]) if port_variable else found
 
 
@@ -57,11 +60,11 @@ def copies(service: dict[str, Any], name: str, count: int, address: str, port: i
         inside: port inside the containers.
     """
     found: dict[str, Any] = {}
-    for number in range(1, count + 1):
+    for number in range(1, int(count) + 1):  # a value of the command line is text
         environment = dict(service.get("environment", {}))
         if "INSTANCE" in environment:
             environment["INSTANCE"] = copy_name(environment["INSTANCE"], number)
-        published = [f"{address}:{port + number - 1}:{inside}"]
+        published = [f"{address}:{int(port) + number - 1}:{inside}"]
         found[copy_name(name, number)] = {**service, "environment": environment, "ports": published}
     return found
 

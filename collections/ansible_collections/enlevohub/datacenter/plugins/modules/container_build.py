@@ -54,8 +54,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: Reference, id and archive of each image, by its name. The archive of an image that was built before is empty
-    when this machine does not have it.
+  description: Reference, id and archive of each image, by its name. The archive of an image that was built before is
+    empty when this machine does not have it.
   type: dict
   returned: always
 """

@@ -60,11 +60,11 @@ def ids(module: AnsibleModule, names: list[str]) -> dict[str, str]:
 
 def all_layers(module: AnsibleModule) -> list[list[str]]:
     """Return the digests of the layers of each image that the engine has, lowest first."""
-    code, out, err = module.run_command(["docker", "image", "ls", "--quiet", "--no-trunc"])
+    code, out, _ = module.run_command(["docker", "image", "ls", "--quiet", "--no-trunc"])
     names = sorted(set(out.split()))
     if code != 0 or not names:
         return []
-    code, out, err = module.run_command(["docker", "image", "inspect", *names])
+    code, out, _ = module.run_command(["docker", "image", "inspect", *names])
     return [image["RootFS"].get("Layers") or [] for image in json.loads(out or "[]")]
 
 

@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: release_journal
 short_description: Keep the journal of releases in etcd
 description:
-  - The journal of an environment is the keys C(<prefix>/releases/<number>), its lock the key C(<prefix>/lock). Each value
-    is a JSON document. A write succeeds only while the lock is the one that the caller knows.
+  - The journal of an environment is the keys C(<prefix>/releases/<number>), its lock the key C(<prefix>/lock). Each
+    value is a JSON document. A write succeeds only while the lock is the one that the caller knows.
   - The action of the same name decides; this module is its hand. It talks to any member of etcd that answers.
 options:
   state:

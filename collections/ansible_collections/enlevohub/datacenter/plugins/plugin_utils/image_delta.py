@@ -7,6 +7,7 @@ import json
 import os
 import tarfile
 from collections.abc import Iterable
+from typing import IO
 
 
 def layers_present(wanted: list[str], existing: Iterable[list[str]]) -> int:
@@ -40,10 +41,10 @@ def _describe(source: tarfile.TarFile) -> tuple[list[str], list[str]]:
     return list(manifest["Layers"]), list(config["rootfs"]["diff_ids"])
 
 
-def _read(source: tarfile.TarFile, name: str):  # type: ignore[no-untyped-def]
+def _read(source: tarfile.TarFile, name: str) -> IO[bytes]:
     handle = source.extractfile(name)
     if handle is None:
-        raise ValueError(f"{source.name}: {name} is not a file")
+        raise ValueError(f"{name} in the archive of an image is not a file")
     return handle
 
 

@@ -1,7 +1,7 @@
 """Decisions about releases: which one to run, who holds the lock, what a run leaves in the journal.
 
-A record of the journal is a dictionary: ``number``, ``kind``, ``release``, ``images`` ({name: {reference, id}}), ``by``,
-``on``, ``began``, ``ended`` (seconds since 1970, UTC), ``result`` and ``hosts`` ({"app1/backend": "draining"}).
+A record of the journal is a dictionary: ``number``, ``kind``, ``release``, ``images`` ({name: {reference, id}}),
+``by``, ``on``, ``began``, ``ended`` (seconds since 1970, UTC), ``result`` and ``hosts`` ({"app1/backend": "draining"}).
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def choose(records: list[Record], kind: str, release: str, retry: bool = False) 
         retry: deploy a release again that failed.
 
     Returns:
-        The release, and its images when they are known; without images they are to be built, and without a name the
-        release is called by their content.
+        The release, and its images when they are known; without images they are to be built, and without a name
+        the release is called by their content.
 
     Raises:
         ReleaseError: there is no such release, or it failed before.
@@ -64,8 +64,8 @@ def choose(records: list[Record], kind: str, release: str, retry: bool = False) 
             raise ReleaseError("name the release: -e release=<version>")
         if is_bad(records, release) and not retry:
             raise ReleaseError(
-                f"release {release} failed before and is marked bad. Deploy another version, or this one once more with "
-                "-e release_retry=true"
+                f"release {release} failed before and is marked bad. Deploy another version, or this one once more "
+                "with -e release_retry=true"
             )
         known = good(records).get(release)
         return release, known["images"] if known else {}

@@ -1,0 +1,113 @@
+"""Releases and faults under load on a lab: prints one JSON document, and a table for people on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from enlevohub_drill import variants
+from enlevohub_drill.cases import Drill, Result
+from enlevohub_drill.load import Load
+from enlevohub_drill.site import ROOT, load_datacenter
+
+
+def cases(drill: Drill, releases: int) -> dict[str, Callable[[], Result]]:
+    """Return the cases by their short names, in the order in which they run."""
+    return {
+        "releases": lambda: drill.releases(releases),
+        "rollback": drill.rollback,
+        "growth": drill.growth,
+        "switchover": drill.switchover,
+        "bad": lambda: drill.broken("a version that does not start", variants.NEVER_STARTS),
+        "dies": lambda: drill.broken("a version that dies after 20 s", variants.DIES.format(seconds=20)),
+        "kill": drill.kill,
+        "engine": drill.engine,
+        "control": drill.control,
+    }
+
+
+def summary(results: list[Result], lost: int) -> dict[str, Any]:
+    """Return the sums over the planned cases, and whether the client can fail."""
+    planned = [result for result in results if result.planned]
+    return {
+        "planned_requests": sum(result.during.requests for result in planned),
+        "planned_failed": sum(result.during.failed for result in planned),
+        "acknowledged_writes_lost": lost,
+    }
+
+
+def table(results: list[Result]) -> str:
+    """Return the results for people."""
+    lines = [f"{'case':45} {'requests':>9} {'failed':>7} {'p50 ms':>14} {'p99 ms':>15} {'s/host':>12}  touched"]
+    for item in results:
+        figures = item.seconds_per_host
+        spread = f"{min(figures):g}-{max(figures):g}" if figures else ""
+        lines.append(
+            f"{item.name:45} {item.during.requests:>9} {item.during.failed:>7} "
+            f"{item.before.p50 * 1000:>6.0f} {item.during.p50 * 1000:>7.0f} "
+            f"{item.before.p99 * 1000:>7.0f} {item.during.p99 * 1000:>7.0f} {spread:>12}  "
+            f"{' '.join(item.hosts_touched)}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run the cases; 1 when a planned case lost a request, a write is gone, or the control lost nothing."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inventory", type=Path, default=Path("inventories/lab"))
+    parser.add_argument("--cases", help="short names, separated by commas; all when absent")
+    parser.add_argument("--releases", type=int, default=10, help="how many releases in a row")
+    parser.add_argument("--rate", type=float, default=40.0, help="requests per second")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    given = parser.parse_args()
+    site = load_datacenter(ROOT / given.inventory)
+    account = site.register()
+    print(f"seed {given.seed}", file=sys.stderr)
+    load = Load(
+        site.public,
+        site.secrets["vault_pki_ca_certificate"],
+        account["tokens"]["accessToken"],
+        rate=given.rate,
+        seed=given.seed,
+    )
+    drill = Drill(site, load)
+    known = cases(drill, given.releases)
+    names = given.cases.split(",") if given.cases else list(known)
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}")
+    results: list[Result] = []
+    with load:
+        for name in names:
+            results.append(known[name]())
+            print(table(results[-1:]), file=sys.stderr)
+    lost = missing_writes(site, load.acknowledged)
+    report = {
+        "seed": given.seed,
+        "rate": given.rate,
+        "cases": [dataclasses.asdict(result) for result in results],
+        **summary(results, lost),
+    }
+    path = ROOT / "build" / "drill-release.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(report, indent=2))
+    print(table(results), file=sys.stderr)
+    blind = any(result.name.startswith("control") and not result.during.failed for result in results)
+    return 1 if report["planned_failed"] or lost or blind else 0
+
+
+def missing_writes(site: Any, acknowledged: set[str]) -> int:
+    """Return how many acknowledged projects the database does not have."""
+    found = set(site.sql(site.leader(), "select id from projects").split())
+    return len(acknowledged - found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
