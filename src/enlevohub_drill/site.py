@@ -111,13 +111,16 @@ class Datacenter:
     def host(self, name: str) -> Any:
         """Return the testinfra host, over SSH as the operator with sudo."""
         if name not in self._hosts:
-            state = ROOT / ".lab" / self.inventory.name
-            self._hosts[name] = testinfra.get_host(
-                f"ssh://operator@{self.address(name)}?sudo=true&timeout=15"
-                f"&ssh_identity_file={state}/id_ed25519&controlpersist=300",
-                ssh_extra_args=f"-o UserKnownHostsFile={state}/known_hosts -o BatchMode=yes",
-            )
+            self._hosts[name] = self.connect(self.address(name))
         return self._hosts[name]
+
+    def connect(self, address: str) -> Any:
+        """Return the testinfra host at an address of the lab's network."""
+        state = ROOT / ".lab" / self.inventory.name
+        return testinfra.get_host(
+            f"ssh://operator@{address}?sudo=true&timeout=15&ssh_identity_file={state}/id_ed25519&controlpersist=300",
+            ssh_extra_args=f"-o UserKnownHostsFile={state}/known_hosts -o BatchMode=yes",
+        )
 
     def run(self, name: str, command: str) -> str:
         """Run a command on a host; it must succeed."""
@@ -194,13 +197,13 @@ class Datacenter:
     def get(
         self, url: str, body: Any = None, token: str = "", headers: dict[str, str] | None = None, timeout: float = 30
     ) -> Answer:
-        """Send a request (POST when there is a body), trusting the CA of the environment only."""
+        """Send a request, POST when there is a body (JSON, or bytes as they are); only the environment's CA counts."""
         context = ssl.create_default_context(cadata=self.secrets["vault_pki_ca_certificate"])
         opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), NoRedirect())
         sent = {"Content-Type": "application/json", **(headers or {})}
         if token:
             sent["Authorization"] = f"Bearer {token}"
-        data = json.dumps(body).encode() if body is not None else None
+        data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(url if "://" in url else self.public + url, data=data, headers=sent)
         try:
             with opener.open(request, timeout=timeout) as answer:

@@ -121,7 +121,9 @@ def test_path_of_the_backend_pool_is_passed_on_by_nginx(render: Renderer) -> Non
 
 def test_upstream_of_the_role_is_the_one_that_nginx_uses(render: Renderer) -> None:
     upstream = re.findall(r"^upstream (\w+)", render("frontend", "backend.conf.j2", "app1"), re.MULTILINE)
-    assert upstream == re.findall(r"proxy_pass http://(\w+);", NGINX)
+    chosen = re.findall(r"default (\w+);", render("frontend", "backend.conf.j2", "app1"))
+    assert upstream == chosen
+    assert "proxy_pass http://$enlevohub_backend;" in NGINX
 
 
 def test_upstream_of_the_role_replaces_the_stand_in_of_the_image(render: Renderer) -> None:

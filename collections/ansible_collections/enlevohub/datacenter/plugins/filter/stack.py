@@ -98,6 +98,12 @@ def secret_files(secrets: dict[str, str], directory: str, uid: int) -> list[dict
     ]  # fmt: skip
 
 
+def data_directories(paths: list[str], uid: int) -> list[dict[str, Any]]:
+    """Return directories that the containers write to; others must not read what users uploaded."""
+    owner = {"owner": str(uid), "group": str(uid), "mode": "0750"}
+    return [{"path": path, "state": "directory", **owner} for path in paths]
+
+
 def files_below(files: list[dict[str, Any]], directory: str) -> list[dict[str, Any]]:
     """Return files with a path relative to a directory as files with an absolute path."""
     for item in files:
@@ -120,4 +126,5 @@ class FilterModule:
             "compose_document": compose_document,
             "secret_files": secret_files,
             "files_below": files_below,
+            "data_directories": data_directories,
         }

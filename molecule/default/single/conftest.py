@@ -1,0 +1,75 @@
+"""One more blank server, on which everything runs alone: by site.yml, and beside it by files/compose.yaml."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from enlevohub_drill.site import BIN, ROOT, Datacenter, resolve
+
+NAME = "server1"
+INVENTORY = ROOT / "inventories" / "single"
+
+
+@pytest.fixture(scope="session")
+def blank(datacenter: Datacenter) -> Iterator[str]:
+    """The address of one more server in the network of the scenario; removed afterwards."""
+    environment = datacenter.inventory.name
+    container = f"enlevohub-{environment}-{NAME}"
+    remove = ["docker", "rm", "--force", "--volumes", container]
+    subprocess.run(remove, check=False, capture_output=True, timeout=120)
+    command = [str(BIN / "python"), "-m", "enlevohub_lab", "--inventory", str(datacenter.inventory), "host", NAME]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (address,) = set(re.findall(rf"{NAME}: \{{ansible_host: ([\d.]+)\}}", done.stdout))
+    try:
+        yield address
+    finally:
+        subprocess.run(remove, check=True, capture_output=True, timeout=120)
+
+
+@pytest.fixture(scope="session")
+def secrets() -> Iterator[dict[str, str]]:
+    """The secrets of the environment, made for the test and encrypted as an operator has them."""
+    vault, password = ROOT / "group_vars" / "single" / "vault.yml", ROOT / ".vault" / "single"
+    assert not vault.exists(), f"{vault} exists: the test would use the secrets of a real server"
+    command = [str(BIN / "python"), "-m", "enlevohub_secrets", "--environment", "single"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    try:
+        view = [str(BIN / "ansible-vault"), "view", "--vault-password-file", str(password), str(vault)]
+        text = subprocess.run(view, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60).stdout
+        yield yaml.safe_load(text)
+    finally:
+        vault.unlink()
+        password.unlink()
+
+
+@pytest.fixture(scope="session")
+def arguments(datacenter: Datacenter, blank: str) -> tuple[str, ...]:
+    """What ansible-playbook needs to reach a lab host instead of the example address."""
+    state = ROOT / ".lab" / datacenter.inventory.name
+    values = {
+        "ansible_host": blank,
+        "ansible_user": "operator",
+        "ansible_ssh_private_key_file": str(state / "id_ed25519"),
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={state}/known_hosts",
+        "base_time_service": "none",
+    }
+    path = state / "single.yml"
+    path.write_text(yaml.safe_dump(values))
+    return ("--extra-vars", f"@{path}", "--vault-password-file", str(ROOT / ".vault" / "single"))
+
+
+@pytest.fixture(scope="session")
+def server(datacenter: Datacenter, blank: str, secrets: dict[str, str], arguments: tuple[str, ...]) -> Datacenter:
+    """The server after site.yml."""
+    variables, groups = resolve(INVENTORY)
+    one = Datacenter(INVENTORY, groups, {NAME: {**variables[NAME], "ansible_host": blank}}, secrets)
+    one.public = f"https://{blank}"
+    one._hosts[NAME] = datacenter.connect(blank)
+    one.playbook(*arguments)
+    return one
