@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import multiprocessing
 import os
 import platform
 import re
@@ -32,8 +33,17 @@ def process_identity(pid: int) -> str:
 
 
 def own_process() -> tuple[int, str]:
-    """Return number and identity of this ansible-playbook; the action runs in a worker of it."""
-    return os.getppid(), process_identity(os.getppid())
+    """Return number and identity of this ansible-playbook; the action runs in a worker of it.
+
+    Raises:
+        ReleaseError: ansible-playbook was killed and left its worker behind, which must not take a lock.
+    """
+    parent = multiprocessing.parent_process()
+    pid = parent.pid if parent and parent.pid else os.getppid()
+    identity = process_identity(pid)
+    if pid != os.getppid() or not identity:
+        raise ReleaseError("ansible-playbook was killed; its worker ends")
+    return pid, identity
 
 
 class ActionModule(ActionBase):
