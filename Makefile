@@ -57,3 +57,7 @@ test: $(VENV)/ready ## All tests: lint, fast, API, SPA, and the whole datacenter
 .PHONY: bench
 bench: $(VENV)/ready ## Times of the lab's playbooks as a table and as JSON
 	@$(PYTHON) -m enlevohub_bench --inventory $(INVENTORY)
+
+.PHONY: bench-api
+bench-api: $(VENV)/ready ## The API beside two Node.js services: rates, CPU, latencies, scaling; as a table and as JSON
+	@bench/run.sh
