@@ -11,7 +11,7 @@ requirements/node.sh
         npm ci --ignore-scripts --no-update-notifier
         cp package-lock.json node_modules/locked
     fi
-    npm run --silent generate
+    npm run --silent generate > /dev/null
     npm run --silent check
 )
 PYTHONPATH=src exec .venv/bin/python -m enlevohub_bench_api "$@"

@@ -208,8 +208,8 @@ class Bench:
                 windows[kind][name].append(self.fixed(kind, self.services[name], rates[kind], number))
         return {kind: {name: figures.figures(windows[kind][name]) for name in CONTENDERS} for kind in self.kinds}
 
-    def measure_scaling(self) -> tuple[float, float, float]:
-        """Load one copy of the API, then three, each on a share of a core; give scaling and both rates.
+    def measure_scaling(self) -> tuple[list[Window], list[Window]]:
+        """Load one copy of the API, then three, each on a share of a core; give the windows of both.
 
         Raises:
             NotAllowedError: this machine does not let the caller limit processes.
@@ -228,8 +228,7 @@ class Bench:
             for number in range(COPIES):
                 one.append(self.peak(LIST, [copies[number]], COPY_CONNECTIONS, self.options.seconds))
                 every.append(self.peak(LIST, copies, COPY_CONNECTIONS, self.options.seconds))
-        alone, together = figures.figures(one).requests_per_second, figures.figures(every).requests_per_second
-        return figures.scaling(one, every, COPIES), alone, together
+        return one, every
 
 
 def versions(server: Postgres) -> dict[str, str]:
@@ -290,9 +289,17 @@ def run(bench: Bench) -> dict[str, object]:
     scaled: dict[str, object] = {"copies": COPIES, "share_of_a_core": COPY_SHARE}
     value: float | None = None
     try:
-        value, alone, together = bench.measure_scaling()
-        scaled |= {"scaling": value, "one_per_second": alone, "all_per_second": together}
-        print(f"\nCopies on {COPY_SHARE} core each: one {alone:.0f}/s, {COPIES} {together:.0f}/s, scaling {value:.2f}")
+        one, every = bench.measure_scaling()
+        value = figures.scaling(one, every, COPIES)
+        scaled["scaling"] = value
+        print()
+        for copies, windows in ((1, one), (COPIES, every)):
+            found, busy = figures.figures(windows), figures.cores(windows)
+            scaled[f"with_{copies}"] = {**asdict(found), "cores": busy}
+            print(
+                f"Copies of {COPY_SHARE} core each: {copies}, {found.requests_per_second:.0f} req/s, "
+                f"{found.requests_per_cpu_second:.0f} req/CPU s, {busy:.2f} cores busy"
+            )
     except quota.NotAllowedError as error:
         scaled["not_measured"] = str(error)
         print(f"\nScaling was not measured: this machine does not allow CPU limits ({error}).")

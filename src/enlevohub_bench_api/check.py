@@ -59,7 +59,11 @@ class Answer:
 
 
 def ask(port: int, probe: Probe) -> Answer:
-    """Send a probe over a connection of its own."""
+    """Send a probe over a connection of its own.
+
+    Raises:
+        DifferentError: the answer is no JSON.
+    """
     headers = {"Content-Type": "application/json"} if probe.body is not None else {}
     if probe.authorization is not None:
         headers["Authorization"] = probe.authorization
@@ -67,7 +71,11 @@ def ask(port: int, probe: Probe) -> Answer:
     try:
         connection.request(probe.method, probe.target, probe.body, headers)
         answer = connection.getresponse()
-        return Answer(answer.status, json.loads(answer.read()))
+        text = answer.read()
+        try:
+            return Answer(answer.status, json.loads(text))
+        except ValueError as error:
+            raise DifferentError(f"{probe.name}: {answer.status} without JSON: {text[:200]!r}") from error
     finally:
         connection.close()
 
@@ -80,7 +88,9 @@ def compare(probe: Probe, answers: Mapping[str, Answer]) -> None:
     """
     for name, answer in answers.items():
         if answer.status != probe.status:
-            raise DifferentError(f"{probe.name}: {name} answers {answer.status}, not {probe.status}: {answer.body}")
+            raise DifferentError(
+                f"{probe.name}: {name} answers {answer.status}, not {probe.status}: {str(answer.body)[:300]}"
+            )
         if probe.status >= 400 and not all(isinstance(answer.body.get(key), str) for key in ("error", "message")):
             raise DifferentError(f"{probe.name}: {name} names no error: {answer.body}")
     if probe.status < 400:

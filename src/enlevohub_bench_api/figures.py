@@ -89,6 +89,11 @@ def rate(window: Window) -> float:
     return len(window.latencies) / window.seconds
 
 
+def cores(windows: Sequence[Window]) -> float:
+    """Return how many cores the service kept busy."""
+    return sum(window.service_cpu for window in windows) / sum(window.seconds for window in windows)
+
+
 def scaling(one: Sequence[Window], all_copies: Sequence[Window], copies: int) -> float:
     """Return how near several copies come to as many times the rate of one; 1 is perfect."""
     return statistics.median(map(rate, all_copies)) / (copies * statistics.median(map(rate, one)))

@@ -13,6 +13,7 @@ from enlevohub_bench_api.figures import (
     Figures,
     Goal,
     Window,
+    cores,
     figures,
     goal_lines,
     goals,
@@ -59,6 +60,10 @@ def test_cpu_figures_are_over_all_windows_together() -> None:
 
 def test_clients_share_is_of_a_core() -> None:
     assert figures([window([0.001], 2.0), window([0.001], 4.0)]).client_cpu_share == pytest.approx(0.1)
+
+
+def test_cores_are_the_service_alone() -> None:
+    assert cores([window([0.1], 2.0, (0.5, 9.0)), window([0.1], 2.0, (1.5, 9.0))]) == pytest.approx(0.5)
 
 
 def test_scaling_compares_with_as_many_times_the_rate_of_one() -> None:
