@@ -61,3 +61,7 @@ bench: $(VENV)/ready ## Times of the lab's playbooks as a table and as JSON
 .PHONY: drill-release
 drill-release: $(VENV)/ready ## Releases and faults under load on the lab, with what the users notice
 	@$(PYTHON) -m enlevohub_drill --inventory $(INVENTORY)
+
+.PHONY: bench-api
+bench-api: $(VENV)/ready ## The API beside two Node.js services: rates, CPU, latencies, scaling; as a table and as JSON
+	@bench/run.sh

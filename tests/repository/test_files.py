@@ -138,6 +138,8 @@ def test_committed_vaults_are_encrypted() -> None:
         "collections/ansible_collections/community/general/README.md",
         "files/frontend/node_modules/vite/package.json",
         "files/frontend/dist/index.html",
+        "bench/node_modules/fastify/package.json",
+        "bench/generated/client.ts",
         "src/enlevohub_lab/__pycache__/site.cpython-311.pyc",
         ".mypy_cache/x",
         ".ruff_cache/x",
@@ -155,6 +157,7 @@ def test_path_is_ignored(path: str) -> None:
         "inventories/datacenter/hosts.yml",
         "group_vars/lab/main.yml",
         "files/frontend/package-lock.json",
+        "bench/package-lock.json",
     ],
 )
 def test_path_is_not_ignored(path: str) -> None:
