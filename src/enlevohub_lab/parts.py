@@ -86,7 +86,7 @@ SHOWN_RELEASES = 5
 
 
 def releases_part(answer: Any, reason: str) -> Part:
-    """The newest records of the journal of releases; the last run must have ended well."""
+    """The newest records of the journal of releases. One that failed has gone back; one that was interrupted has not."""
     name = "Releases"
     if reason:
         return Part(name, problem=reason)
@@ -101,8 +101,8 @@ def releases_part(answer: Any, reason: str) -> Part:
         }
         for record in answer[-SHOWN_RELEASES:]
     ]
-    last = rows[-1] if rows else {"result": "success"}
-    problem = "" if last["result"] == "success" else f"the last run ({last['what']} {last['release']}) {last['result']}"
+    last = rows[-1] if rows else {}
+    problem = f"{last['what']} {last['release']} was interrupted" if last.get("result") == "interrupted" else ""
     return Part(name, rows, problem)
 
 

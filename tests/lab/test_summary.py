@@ -10,7 +10,7 @@ import pytest
 
 from enlevohub_lab import status
 from enlevohub_lab.inventory import Environment, Host
-from enlevohub_lab.parts import Part, Report, database_part, etcd_part, pools_part, servers_part
+from enlevohub_lab.parts import Part, Report, database_part, etcd_part, pools_part, releases_part, servers_part
 from enlevohub_lab.ssh import Access
 from enlevohub_lab.summary import render, render_json, table
 from tests.lab.conftest import Program
@@ -149,7 +149,31 @@ def test_part_that_cannot_be_asked_is_a_problem_of_that_part(program: Program, t
     program("docker", "echo Cannot connect >&2; exit 1")
     program("ssh", "exit 255")
     parts = status.collect(LAB, Access(tmp_path), tmp_path / "vault.yml").parts
-    assert [part.name for part in parts if part.problem] == ["Page", "Database", "Load balancer", "etcd", "Servers"]
+    assert [part.name for part in parts if part.problem] == ["Page", "Database", "Load balancer", "Releases", "etcd", "Servers"]
+
+
+RECORD = {
+    "began": 1.0,
+    "kind": "deploy",
+    "release": "1.4.0",
+    "by": "ana",
+    "on": "control",
+    "images": {"api": {"id": "sha256:0123456789abcdef"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("result", "problem"), [("success", ""), ("failed", ""), ("interrupted", "deploy 1.4.0 was interrupted")]
+)
+def test_releases_are_not_well_while_one_is_left_in_the_middle(result: str, problem: str) -> None:
+    part = releases_part([{**RECORD, "result": result}], "")
+    assert part.problem == problem
+    assert (part.rows[0]["who"], part.rows[0]["images"]) == ("ana on control", "0123456789ab")
+
+
+def test_releases_show_the_newest_last() -> None:
+    part = releases_part([{**RECORD, "release": str(number), "result": "success"} for number in range(9)], "")
+    assert [row["release"] for row in part.rows] == ["4", "5", "6", "7", "8"]
 
 
 def test_answer_of_another_form_is_a_problem_of_that_part() -> None:
