@@ -86,7 +86,7 @@ SHOWN_RELEASES = 5
 
 
 def releases_part(answer: Any, reason: str) -> Part:
-    """The newest records of the journal of releases. One that failed has gone back; one that was interrupted has not."""
+    """The newest records of the journal of releases. One that failed went back; an interrupted one did not."""
     name = "Releases"
     if reason:
         return Part(name, problem=reason)
