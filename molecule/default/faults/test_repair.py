@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+CREATE = "rollout : Create and start the containers, and wait until they are healthy"
+
 
 @pytest.fixture(scope="module")
 def repaired(datacenter: Any) -> Any:
@@ -23,8 +25,8 @@ def repaired(datacenter: Any) -> Any:
 @pytest.mark.parametrize(
     ("task", "host"),
     [
-        ("compose_stack : Run the stack", "app1"),
-        ("compose_stack : Run the stack", "app2"),
+        (CREATE, "app1"),
+        (CREATE, "app2"),
         ("docker : Provide the configuration of Docker", "app3"),
         ("patroni : Provide the configuration of Patroni", "db1"),
         ("patroni : Provide the configuration of Patroni", "db2"),
@@ -37,8 +39,9 @@ def test_damage_is_repaired(repaired: Any, task: str, host: str) -> None:
 
 def test_nothing_but_the_damage_is_touched(repaired: Any) -> None:
     expected = {
-        ("compose_stack : Run the stack", "app1"),
-        ("compose_stack : Run the stack", "app2"),
+        ("rollout : Run the jobs once", "app2"),
+        (CREATE, "app1"),
+        (CREATE, "app2"),
         ("docker : Provide the configuration of Docker", "app3"),
         ("docker : Run Docker Engine", "app3"),
         ("patroni : Provide the configuration of Patroni", "db1"),

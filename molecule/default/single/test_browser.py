@@ -1,4 +1,4 @@
-"""The SPA in a real Chromium through the load balancer: the whole path, two sizes, two languages."""
+"""The SPA in a real Chromium through the load balancer of one server, which stores photos: the whole path."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 
-def test_people_work_with_the_spa_in_a_real_browser(datacenter: Any, request: Any) -> None:
+def test_people_work_with_the_spa_in_a_real_browser(server: Any, request: Any) -> None:
     root = Path(request.config.rootpath)
     environment = {
         **os.environ,
-        "ENLEVOHUB_URL": datacenter.public,
+        "ENLEVOHUB_URL": server.public,
         "ENLEVOHUB_SCREENSHOTS": str(root / "build" / "screenshots"),
     }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/browser/test_spa.py"]
