@@ -38,6 +38,12 @@ status: $(VENV)/ready ## The state of the lab: leader, standby, pools, etcd
 base: $(VENV)/ready ## Make the base image of all containers on this machine
 	@$(LAB) base
 
+.PHONY: images
+images: base ## The images of files/compose.yaml on this machine: API, SPA, PostgreSQL
+	@for name in api frontend postgres; do \
+	    docker build --tag "enlevohub/$$name:latest" --build-arg BASE_IMAGE=enlevohub/base:trixie "files/$$name"; \
+	done
+
 .PHONY: secrets
 secrets: $(VENV)/ready ## Make the secrets of an environment once: make secrets ENV=datacenter
 	@$(PYTHON) -m enlevohub_secrets --environment "$(ENV)"
