@@ -17,7 +17,7 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 LOCALES = {"pt": "pt-BR", "en": "en-US"}
 
 # Records every breach of the content security policy, also one that the console would not show.
@@ -25,6 +25,25 @@ CSP_RECORDER = """
 window.__cspViolations = [];
 addEventListener("securitypolicyviolation", (event) =>
   window.__cspViolations.push(event.effectiveDirective + " " + event.blockedURI));
+"""
+
+
+PICTURES_SHOWN = """
+Promise.all([...document.images].map((image) => {
+  image.loading = "eager";
+  return image.decode().catch(() => null);
+})).then(() => true)
+"""
+
+NAMELESS = """
+[...document.querySelectorAll("a, button, input, select, textarea, img, dialog")].filter((element) => {
+  const labels = [...(element.labels ?? [])].map((label) => label.textContent);
+  const by = (element.getAttribute("aria-labelledby") ?? "").split(" ").filter(Boolean)
+    .map((id) => document.getElementById(id)?.textContent ?? "");
+  const own = [element.getAttribute("aria-label"), element.getAttribute("alt"), element.textContent];
+  const names = [...own, ...labels, ...by];
+  return element.checkVisibility() && !names.some((name) => name?.trim());
+}).map((element) => element.outerHTML.slice(0, 120))
 """
 
 
@@ -72,6 +91,15 @@ class Watch:
         violations = self.page.evaluate("window.__cspViolations")
         assert self.problems + [f"CSP: {violation}" for violation in violations] == []
 
+    def check_names(self) -> None:
+        """Fail when a control that people can use has no name for screen readers, or when two elements share an id."""
+        nameless = self.page.evaluate(NAMELESS)
+        assert nameless == [], f"without a name: {nameless}"
+        twice = self.page.evaluate(
+            "[...document.querySelectorAll('[id]')].map((e) => e.id).filter((id, i, all) => all.indexOf(id) !== i)"
+        )
+        assert twice == [], f"ids used twice: {twice}"
+
     def check_no_sideways_scroll(self) -> None:
         """Fail when the page is wider than the screen."""
         overflow = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -86,10 +114,12 @@ class Screenshots:
     reader: Reader
     directory: Path | None
 
-    def __call__(self, name: str) -> None:
-        """Save the whole page as it is now; does nothing without a directory."""
+    def __call__(self, name: str, full_page: bool = True) -> None:
+        """Save the page as it is now, whole or what the screen shows; does nothing without a directory."""
         if self.directory is None:
             return
         self.directory.mkdir(parents=True, exist_ok=True)
         self.page.evaluate("scrollTo(0, 0); document.fonts.ready.then(() => true)")
-        self.page.screenshot(path=self.directory / f"{name}-{self.reader}.png", full_page=True, animations="disabled")
+        self.page.evaluate(PICTURES_SHOWN)
+        path = self.directory / f"{name}-{self.reader}.png"
+        self.page.screenshot(path=path, full_page=full_page, animations="disabled")

@@ -1,4 +1,3 @@
-
 """The application in a browser against a running site: ENLEVOHUB_URL names it, e.g. https://127.0.0.1:8443."""
 
 from __future__ import annotations
