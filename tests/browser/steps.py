@@ -96,6 +96,7 @@ def log_out(page: Page) -> None:
     """Log out and wait for the login form."""
     page.get_by_test_id("logout").click()
     expect(page.get_by_test_id("login-form")).to_be_visible()
+    expect(page.get_by_test_id("field-email")).to_have_value("")
 
 
 PROGRESS = {"percentage": "12,5", "phase": "Fundação do bloco A", "notes": "Estacas concluídas."}

@@ -7,6 +7,7 @@ interface Sent {
   method: string;
   bearer: string | null;
   body: unknown;
+  key?: string | null;
 }
 
 type Answer = { status: number; body: unknown } | "no answer";
@@ -20,6 +21,7 @@ function server(answer: (sent: Sent) => Answer) {
       method: init?.method ?? "GET",
       bearer: new Headers(init?.headers).get("Authorization"),
       body: init?.body ? JSON.parse(String(init.body)) : undefined,
+      ...(init?.method === "POST" ? { key: new Headers(init.headers).get("Idempotency-Key") } : {}),
     };
     log.push(sent);
     await Promise.resolve();
@@ -210,6 +212,36 @@ describe("session", () => {
     store.renew({ accessToken: "b", refreshToken: "s" });
     store.clear();
     expect(calls).toBe(3);
+  });
+});
+
+describe("creations", () => {
+  const RECORD = { percentage: 5, phase: "Teto", date: "2026-01-01T00:00:00.000Z", notes: "" };
+  const keysOf = async (answer: Answer, phases: string[]) => {
+    const { log, send } = server(() => answer);
+    const client = new ApiClient(signedInStore(), send);
+    for (const phase of phases) await client.saveEvolution("p1", { ...RECORD, phase }).catch(() => undefined);
+    return log.map(({ key }) => key);
+  };
+
+  test.each([["no answer" as const], [{ status: 503, body: {} }]])("after %j the same creation has the same key", async (answer) => {
+    const [first, second, other] = await keysOf(answer, ["Teto", "Teto", "Piso"]);
+    expect(first).toMatch(/^[0-9a-f]{32}$/);
+    expect(second).toBe(first);
+    expect(other).not.toBe(first);
+  });
+
+  test.each([[{ status: 201, body: {} }], [{ status: 400, body: {} }]])("after %j it has a new key", async (answer) => {
+    const [first, second] = await keysOf(answer, ["Teto", "Teto"]);
+    expect(second).not.toBe(first);
+  });
+
+  test("the repeat with a renewed token keeps the key", async () => {
+    const { log, send } = server(expiring);
+    await new ApiClient(signedInStore(), send).saveEvolution("p1", RECORD);
+    const keys = log.filter(({ path }) => path !== "/auth/refresh").map(({ key }) => key);
+    expect(keys).toHaveLength(2);
+    expect(keys[1]).toBe(keys[0]);
   });
 });
 

@@ -46,6 +46,8 @@ interface Call {
   method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** JSON body; a function is asked again on the retry, for bodies that hold a token. */
   body?: unknown;
+  /** Makes a repeat of the same call safe: the API answers it as it answered the first one. */
+  idempotencyKey?: string;
   /** False for calls that carry no token and never refresh. */
   signedIn?: boolean;
   signal?: AbortSignal;
@@ -54,6 +56,8 @@ interface Call {
 /** The HTTP client of the contract: bearer token, one shared refresh on 401, one retry. */
 export class ApiClient {
   private refreshing: Promise<boolean> | null = null;
+  /** Keys of creations whose outcome is not known, by path and body. */
+  private readonly keys = new Map<string, string>();
 
   constructor(
     private readonly session: SessionStore,
@@ -126,7 +130,7 @@ export class ApiClient {
   }
 
   createProject(project: NewProject): Promise<Project> {
-    return this.request("/projects", { method: "POST", body: project });
+    return this.create("/projects", project);
   }
 
   changeProject(id: string, change: ProjectChange): Promise<Project> {
@@ -144,7 +148,7 @@ export class ApiClient {
   /** Adds a progress record, or changes the one with this id. */
   saveEvolution(projectId: string, evolution: NewEvolution, id?: string): Promise<Evolution> {
     const path = `/projects/${encodeURIComponent(projectId)}/evolutions`;
-    if (id === undefined) return this.request(path, { method: "POST", body: evolution });
+    if (id === undefined) return this.create(path, evolution);
     return this.request(`${path}/${encodeURIComponent(id)}`, { method: "PATCH", body: evolution });
   }
 
@@ -255,10 +259,26 @@ export class ApiClient {
     return (await response.json()) as T;
   }
 
+  /** Creates something once, even when the same form is sent again after no answer came. */
+  private async create<T>(path: string, body: unknown): Promise<T> {
+    const id = `${path} ${JSON.stringify(body)}`;
+    const key = this.keys.get(id) ?? newKey();
+    this.keys.set(id, key);
+    try {
+      const created = await this.request<T>(path, { method: "POST", body, idempotencyKey: key });
+      this.keys.delete(id);
+      return created;
+    } catch (error) {
+      if (error instanceof ApiError && error.status >= 400 && error.status < 500) this.keys.delete(id);
+      throw error;
+    }
+  }
+
   private async once(path: string, call: Call, token: string | null): Promise<Response> {
     const headers: Record<string, string> = { Accept: "application/json" };
     if (token !== null) headers["Authorization"] = `Bearer ${token}`;
     const init: RequestInit = { method: call.method ?? "GET", headers };
+    if (call.idempotencyKey !== undefined) headers["Idempotency-Key"] = call.idempotencyKey;
     if (call.body !== undefined) {
       headers["Content-Type"] = "application/json";
       init.body = JSON.stringify(typeof call.body === "function" ? call.body() : call.body);
@@ -302,6 +322,11 @@ export class ApiClient {
 
 function withSignal(signal: AbortSignal | undefined): Call {
   return signal ? { signal } : {};
+}
+
+/** 128 random bits; `crypto.randomUUID` is missing on a site without TLS. */
+function newKey(): string {
+  return [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(16).padStart(8, "0")).join("");
 }
 
 async function messageOf(response: Response): Promise<string | null> {

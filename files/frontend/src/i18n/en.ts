@@ -278,7 +278,7 @@ export const en: Messages = {
   "settings.errorTitle": "The settings could not be loaded",
   "storage.env": "Set by the installation; it cannot be changed here",
   "storage.config": "Set on this page",
-  "storage.default": "Default value",
+  "storage.default": "Default of the installation; it cannot be changed here",
   "drive.local": "local",
   "drive.network": "network",
   "drive.removable": "removable",

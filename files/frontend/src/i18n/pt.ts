@@ -276,7 +276,7 @@ export const pt = {
   "settings.errorTitle": "Não foi possível carregar os ajustes",
   "storage.env": "Definido pela instalação; não pode ser alterado aqui",
   "storage.config": "Definido nesta tela",
-  "storage.default": "Valor padrão",
+  "storage.default": "Valor padrão da instalação; não pode ser alterado aqui",
   "drive.local": "local",
   "drive.network": "rede",
   "drive.removable": "removível",

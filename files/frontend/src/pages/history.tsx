@@ -75,7 +75,6 @@ function Entry({ evolution, edit, remove }: {
         <p class="entry-phase">{phase}</p>
         <p class="muted">{formatDay(evolution.date, locale)}{evolution.user && ` · ${evolution.user.name}`}</p>
         {evolution.notes && <p class="prose">{evolution.notes}</p>}
-        {photos && photos.length > 0 && <Gallery urls={photos} label={t("photos.label", { phase })} />}
       </div>
       {(edit ?? remove) && (
         <div class="entry-actions">
@@ -89,6 +88,7 @@ function Entry({ evolution, edit, remove }: {
           )}
         </div>
       )}
+      {photos && photos.length > 0 && <Gallery urls={photos} label={t("photos.label", { phase })} />}
     </div>
   );
 }

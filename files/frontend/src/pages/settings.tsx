@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Drive, Smtp, StorageConfig, StorageProbe } from "../api/types";
 import { api } from "../context";
-import { locale, t } from "../i18n";
+import { language, locale, t } from "../i18n";
 import { errorText } from "../lib/errors";
 import { formatPercent } from "../lib/format";
 import { type Load, useLoad } from "../lib/load";
@@ -57,7 +57,7 @@ function Storage() {
 
 function StorageForm({ config, done }: { config: StorageConfig; done: () => void }) {
   const [probe, setProbe] = useState<StorageProbe | "running" | { failure: string } | null>(null);
-  const fixed = config.source === "env";
+  const fixed = config.source !== "config";
   const form = useForm(
     { storagePath: config.storagePath },
     (values) => (values.storagePath.trim() === "" ? { storagePath: "error.required" } : {}),
@@ -82,7 +82,7 @@ function StorageForm({ config, done }: { config: StorageConfig; done: () => void
           <p class={probe.success ? "form-success" : "form-failure"} data-testid={probe.success ? "probe-good" : "probe-bad"}>
             {probe.success && <CheckIcon />}
             <span>
-              {t(probe.success ? "settings.probeGood" : "settings.probeBad")}
+              {probe.success ? t("settings.probeGood") : language === "pt" ? probe.message : t("settings.probeBad")}
               {probe.freeGB !== undefined && ` ${t("settings.free", { n: Math.round(probe.freeGB) })}`}
             </span>
           </p>
@@ -147,7 +147,7 @@ function SmtpPanel({ smtp }: { smtp: Partial<Smtp> | undefined }) {
       <h2>{t("settings.email")}</h2>
       <p class="muted panel-lead">{t("settings.emailLead")}</p>
       <div class="grid">
-        <Field form={form} name="host" label="field.host" span={3} input={{ placeholder: "smtp.example.com", autoCapitalize: "none" }} />
+        <Field form={form} name="host" label="field.host" span={2} input={{ placeholder: "smtp.example.com", autoCapitalize: "none" }} />
         <Field form={form} name="port" label="field.port" span={2} phone={2} input={{ inputMode: "numeric" }} />
         <Field form={form} name="secure" label="field.secure" span={2} phone={4} options={secure} />
         <Field form={form} name="user" label="field.smtpUser" span={3} input={{ autocomplete: "off", autoCapitalize: "none" }} />

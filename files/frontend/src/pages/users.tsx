@@ -137,14 +137,18 @@ function Row({ person, self, children }: { person: Person; self: boolean; childr
     <li data-testid="user-row">
       <span class="avatar" aria-hidden="true">{initials(person.name)}</span>
       <div class="person">
-        <p class="person-name">{person.name}{self && <span class="optional"> {t("users.you")}</span>}</p>
+        <p class="person-name">
+          {person.name}{self && <span class="optional"> {t("users.you")}</span>}
+          {person.isApproved && !person.isActive && (
+            <span class="chip chip-CANCELLED" data-testid="user-inactive">{t("users.inactive")}</span>
+          )}
+        </p>
         <p class="muted">{person.email}</p>
         <p class="muted">
           {t(`role.${person.role}`)} · {t("users.since", { date: formatDay(person.createdAt, locale) })}
           {contractor && ` · ${contractor.specialty.join(", ")}`}
         </p>
       </div>
-      {person.isApproved && !person.isActive && <span class="chip chip-CANCELLED" data-testid="user-inactive">{t("users.inactive")}</span>}
       <div class="person-actions">{children}</div>
     </li>
   );
