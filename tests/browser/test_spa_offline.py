@@ -113,7 +113,7 @@ def test_screen_shows_a_skeleton_and_then_its_content(
     expect(page.get_by_test_id(content)).to_be_visible()
     expect(page.get_by_test_id("loading-state")).to_have_count(0)
     watch.check_no_sideways_scroll()
-    watch.check_names()
+    watch.check_accessibility()
     shot(screen)
 
 
@@ -139,6 +139,7 @@ def test_login_page_is_the_entrance(site: str, page: Page, api: Api, watch: Watc
     page.goto(site)
     expect(page.get_by_test_id("login-form")).to_be_visible()
     expect(page).to_have_url(f"{site}/login")
+    watch.check_accessibility()
     watch.check_no_sideways_scroll()
     shot("login")
 
@@ -157,16 +158,20 @@ def test_registration_names_every_wrong_field(site: str, page: Page, api: Api, w
     expect(page.get_by_test_id("field-tenantName")).to_be_focused()
     assert api.calls == []
     watch.check_no_sideways_scroll()
+    watch.check_accessibility()
     shot("register-errors")
 
 
-def test_registration_leads_to_the_empty_dashboard(site: str, page: Page, api: Api, shot: Screenshots) -> None:
+def test_registration_leads_to_the_empty_dashboard(
+    site: str, page: Page, api: Api, watch: Watch, shot: Screenshots
+) -> None:
     api.on("POST /auth/register", auth())
     api.show([])
     page.goto(site)
     register(page, Company())
     expect(page.get_by_test_id("empty-state")).to_be_visible()
     expect(page).to_have_url(f"{site}/")
+    watch.check_accessibility()
     shot("dashboard-empty")
 
 
@@ -235,13 +240,16 @@ def test_search_and_filter_are_sent_and_kept_in_the_address(site: str, page: Pag
     assert "GET /projects?page=1&limit=9&search=jardim&status=PAUSED" in api.calls
 
 
-def test_search_without_a_match_offers_to_clear_it(site: str, page: Page, api: Api, shot: Screenshots) -> None:
+def test_search_without_a_match_offers_to_clear_it(
+    site: str, page: Page, api: Api, watch: Watch, shot: Screenshots
+) -> None:
     api.show(SAMPLE)
     start_session(page, site, api)
     expect(page.get_by_test_id("project-card")).to_have_count(len(SAMPLE))
     api.show([])
     page.get_by_test_id("projects-search").fill("nada")
     expect(page.get_by_test_id("no-match-state")).to_be_visible()
+    watch.check_accessibility()
     shot("projects-no-match")
     api.show(SAMPLE)
     page.get_by_test_id("clear-filters").click()
@@ -293,6 +301,7 @@ def test_new_project_demands_every_required_field(
         expect(page.get_by_test_id(f"field-{name}-error")).to_be_visible()
     assert api.writes() == []
     watch.check_no_sideways_scroll()
+    watch.check_accessibility()
     shot("new-project-errors")
 
 
@@ -321,6 +330,7 @@ def test_unknown_project_is_said_to_be_missing(
     api.on("GET /projects/none", missing, 404)
     start_session(page, site, api, "/projects/none")
     expect(page.get_by_test_id("missing-state")).to_be_visible()
+    watch.check_accessibility()
     shot("project-missing")
 
 
@@ -403,7 +413,7 @@ def test_project_is_deleted_only_after_a_confirmation(
     start_session(page, site, api, f"/projects/{FIRST}")
     page.get_by_test_id("delete-project").click()
     expect(page.get_by_test_id("confirm")).to_contain_text(SAMPLE[0]["name"])
-    watch.check_names()
+    watch.check_accessibility()
     shot("project-delete")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("confirm")).to_have_count(0)
@@ -425,13 +435,16 @@ def test_record_without_photos_is_sent(site: str, page: Page, api: Api, watch: W
     expect(page.get_by_test_id("history-empty")).to_be_visible()
     shot("project-bare")
     page.get_by_test_id("add-progress").click()
+    expect(page.get_by_test_id("field-percentage")).to_be_focused()
     page.get_by_test_id("progress-submit").click()
     for name in ("percentage", "phase"):
         expect(page.get_by_test_id(f"field-{name}-error")).to_be_visible()
     watch.check_no_sideways_scroll()
+    watch.check_accessibility()
     shot("progress-errors")
     assert api.writes() == []
     page.get_by_test_id("progress-cancel").click()
+    expect(page.get_by_role("heading", level=2).nth(1)).to_be_focused()
     fill_progress(page)
     page.get_by_test_id("field-date").fill("2026-11-02")
     record = evolution(12.5, "Fundação do bloco A", "2026-11-02T00:00:00.000Z")
@@ -473,7 +486,7 @@ def test_photos_are_uploaded_one_by_one_and_saved_with_the_record(
     expect(page.get_by_test_id("upload-done")).to_have_count(2)
     expect(page.get_by_test_id("upload-failed")).to_have_count(2)
     watch.check_no_sideways_scroll()
-    watch.check_names()
+    watch.check_accessibility()
     shot("progress-photos")
 
     page.get_by_test_id("progress-submit").click()
@@ -568,7 +581,7 @@ def test_photos_open_large_and_obey_the_keys(site: str, page: Page, api: Api, wa
     page.get_by_test_id("photo").first.click()
     expect(page.get_by_test_id("lightbox").get_by_role("img")).to_have_js_property("naturalWidth", 640)
     expect(page.get_by_test_id("photo-previous")).to_be_disabled()
-    watch.check_names()
+    watch.check_accessibility()
     shot("lightbox", full_page=False)
     page.keyboard.press("ArrowRight")
     expect(page.get_by_test_id("photo-position")).to_contain_text("2 ")
@@ -616,7 +629,7 @@ def test_person_is_added(site: str, page: Page, api: Api, watch: Watch, shot: Sc
     page.get_by_test_id("invite-submit").click()
     for name in ("name", "email", "role", "password"):
         expect(page.get_by_test_id(f"field-{name}-error")).to_be_visible()
-    watch.check_names()
+    watch.check_accessibility()
     shot("invite-errors", full_page=False)
     page.get_by_test_id("dialog-close").click()
     fill_invitation(page, "otavio@example.com", "Andaime2026")
@@ -674,6 +687,7 @@ def test_profile_is_changed(site: str, page: Page, api: Api, watch: Watch, shot:
     expect(page.get_by_test_id("form-success")).to_be_visible()
     expect(page.get_by_test_id("user-name")).to_have_text("Helena Prado")
     assert api.bodies["PATCH /auth/profile"] == [{"name": "Helena Prado", "email": "helena@example.com"}]
+    watch.check_accessibility()
     shot("profile-saved")
 
 
@@ -710,6 +724,7 @@ def test_forgotten_password_gets_a_link(site: str, page: Page, api: Api, watch: 
     page.get_by_test_id("forgot-submit").click()
     expect(page.get_by_test_id("forgot-done")).to_contain_text("helena@example.com")
     watch.check_no_sideways_scroll()
+    watch.check_accessibility()
     shot("forgot-done")
 
 
@@ -720,6 +735,7 @@ def test_link_of_the_mail_sets_a_password(site: str, page: Page, api: Api, watch
     fill(page, {"password": "Concreto2027", "passwordAgain": "Concreto2027"})
     page.get_by_test_id("reset-submit").click()
     expect(page.get_by_test_id("form-failure")).to_be_visible()
+    watch.check_accessibility()
     shot("reset-refused")
     api.on("POST /auth/reset-password", {"message": "ok"})
     page.get_by_test_id("reset-submit").click()
@@ -742,6 +758,7 @@ def test_contractor_asks_for_access_and_waits(site: str, page: Page, api: Api, w
     for name in ("tenantDocument", "document", "specialty", "name", "email", "password"):
         expect(page.get_by_test_id(f"field-{name}-error")).to_be_visible()
     watch.check_no_sideways_scroll()
+    watch.check_accessibility()
     shot("contractor-errors")
     fill(page, {"tenantDocument": "12345678000195", "document": "98765432100", "specialty": "Alvenaria, pintura"})
     fill(page, {"phone": "11 99999-0000", "name": "Davi Moreira", "email": "davi@example.com"})
@@ -785,6 +802,7 @@ def test_storage_is_tested_and_changed(site: str, page: Page, api: Api, watch: W
     api.on("POST /tenant/settings/storage-test", {"success": True, "message": "ok", "freeGB": 61.4})
     page.get_by_test_id("storage-test").click()
     expect(page.get_by_test_id("probe-good")).to_contain_text("61 GB")
+    watch.check_accessibility()
     shot("storage-tested")
     api.on("PUT /tenant/settings/storage-config", {"error": "Bad Request", "message": "Não pode ser gravado."}, 400)
     page.get_by_test_id("storage-submit").click()

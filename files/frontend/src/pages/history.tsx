@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Evolution, ProjectDetails } from "../api/types";
 import { api } from "../context";
 import { locale, t } from "../i18n";
@@ -16,27 +16,33 @@ import { Gallery, PhotoPicker, useUploads } from "../ui/photos";
 export function History({ project, session, reload }: { project: ProjectDetails; session: Session; reload: () => void }) {
   const [editing, setEditing] = useState<Evolution | "new" | null>(null);
   const [removing, setRemoving] = useState<Evolution | null>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
   const mayEdit = can(session, "projects:edit");
-  const done = () => {
+  // The focus would be lost with the form or the record: the heading takes it.
+  const close = () => {
     setEditing(null);
+    heading.current?.focus();
+  };
+  const done = () => {
+    close();
     reload();
   };
   const remove = async () => {
     await api.deleteEvolution(project.id, removing!.id);
     setRemoving(null);
-    reload();
+    done();
   };
   return (
     <section class="panel">
       <div class="panel-head">
-        <h2>{t("project.history")}</h2>
+        <h2 ref={heading} tabIndex={-1}>{t("project.history")}</h2>
         {mayEdit && editing === null && (
           <button type="button" class="button small" onClick={() => setEditing("new")} data-testid="add-progress">
             <PlusIcon />{t("progress.add")}
           </button>
         )}
       </div>
-      {editing === "new" && <ProgressForm projectId={project.id} evolution={null} done={done} cancel={() => setEditing(null)} />}
+      {editing === "new" && <ProgressForm projectId={project.id} evolution={null} done={done} cancel={close} />}
       {project.evolutions.length === 0 && editing === null && (
         <p class="prose muted" data-testid="history-empty">{t("project.noHistory")}</p>
       )}
@@ -45,7 +51,7 @@ export function History({ project, session, reload }: { project: ProjectDetails;
           {project.evolutions.map((evolution) => (
             <li key={evolution.id} data-testid="progress-record">
               {editing !== null && editing !== "new" && editing.id === evolution.id ? (
-                <ProgressForm projectId={project.id} evolution={evolution} done={done} cancel={() => setEditing(null)} />
+                <ProgressForm projectId={project.id} evolution={evolution} done={done} cancel={close} />
               ) : (
                 <Entry evolution={evolution}
                   edit={mayEdit && editing === null ? () => setEditing(evolution) : null}
@@ -111,13 +117,14 @@ function ProgressForm({ projectId, evolution, done, cancel }: {
   };
   const form = useForm(evolutionForm(evolution, dayOf(new Date()), locale), validateEvolution, send, (error) =>
     error instanceof PhotoMissing ? t("photos.missing") : errorText(error, "progress.refused"));
+  useEffect(() => (form.ref.current?.elements[0] as HTMLElement | undefined)?.focus(), []);
   return (
     <form class="progress-form" ref={form.ref} onSubmit={form.submit} noValidate autocomplete="off" data-testid="progress-form">
       <h3>{t(evolution ? "progress.editTitle" : "progress.newTitle")}</h3>
       <div class="grid">
         <Field form={form} name="percentage" label="field.percentage" span={2} phone={2} input={{ inputMode: "decimal", placeholder: "0–100" }} />
         <Field form={form} name="date" label="field.date" span={4} phone={4} input={{ type: "date" }} />
-        <Field form={form} name="phase" label="field.phase" input={{ placeholder: t("field.phasePlaceholder") }} />
+        <Field form={form} name="phase" label="field.phase" input={{ placeholder: t("field.phasePlaceholder"), maxLength: 200 }} />
         <Field form={form} name="notes" label="field.notes" optional rows={3} />
         <PhotoPicker queue={queue} />
       </div>

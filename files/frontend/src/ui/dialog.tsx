@@ -18,6 +18,8 @@ export function Modal({ label, close, testid, class: name = "dialog", children }
   useEffect(() => {
     const dialog = ref.current!;
     dialog.showModal();
+    (dialog.querySelector<HTMLElement>("form :is(input, select), .form-actions button")
+      ?? dialog.querySelector<HTMLElement>("button:not(:disabled)"))?.focus();
     return () => dialog.close();
   }, []);
   return (
