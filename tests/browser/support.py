@@ -81,7 +81,8 @@ class Watch:
     def check(self) -> None:
         """Fail when anything went wrong so far."""
         violations = self.page.evaluate("window.__cspViolations")
-        assert self.problems + [f"CSP: {violation}" for violation in violations] == []
+        problems = self.problems + [f"CSP: {violation}" for violation in violations]
+        assert problems == [], "\n".join(problems)
 
     def check_accessibility(self) -> None:
         """Fail when the page as it is now breaks a rule of WCAG 2.2 A or AA that a program can judge."""
@@ -93,7 +94,7 @@ class Watch:
             for node in rule["nodes"]
         ]
         assert found["passes"], "no rule was checked"
-        assert breaches == []
+        assert breaches == [], "\n".join(breaches)
 
     def check_no_sideways_scroll(self) -> None:
         """Fail when the page is wider than the screen."""
