@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,6 +56,17 @@ class Reader:
 READERS = [Reader(size, language) for size in SIZES for language in LOCALES]
 
 
+@contextmanager
+def whole_page(page: Page) -> Iterator[None]:
+    """Let the screen grow with the page: what is fixed to its edge lies at the edge and hides nothing."""
+    size = page.viewport_size
+    assert size is not None
+    height = int(page.evaluate("document.documentElement.scrollHeight"))
+    page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
+    yield
+    page.set_viewport_size(size)
+
+
 @dataclass
 class Watch:
     """What went wrong in a page without being seen: console errors, uncaught exceptions, policy breaches."""
@@ -87,7 +100,8 @@ class Watch:
     def check_accessibility(self) -> None:
         """Fail when the page as it is now breaks a rule of WCAG 2.2 A or AA that a program can judge."""
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = self.page.evaluate("axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })")
+        with whole_page(self.page):
+            found = self.page.evaluate("axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })")
         breaches = [
             f"{rule['id']}: {node['html'][:150]} {node['failureSummary']}"
             for rule in found["violations"]
@@ -118,9 +132,5 @@ class Screenshots:
         self.page.evaluate("scrollTo(0, 0); document.fonts.ready.then(() => true)")
         self.page.evaluate(PICTURES_SHOWN)
         path = self.directory / f"{name}-{self.reader}.png"
-        width, height = SIZES[self.reader.size]
-        if full_page:  # the screen grows with the page, so that what is fixed to its edge lies at the edge
-            whole = int(self.page.evaluate("document.documentElement.scrollHeight"))
-            self.page.set_viewport_size({"width": width, "height": max(height, whole)})
-        self.page.screenshot(path=path, animations="disabled")
-        self.page.set_viewport_size({"width": width, "height": height})
+        with whole_page(self.page) if full_page else nullcontext():
+            self.page.screenshot(path=path, animations="disabled")
