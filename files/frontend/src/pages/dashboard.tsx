@@ -57,7 +57,7 @@ function Figures({ stats }: { stats: DashboardStats }) {
     { name: "BLOCKED", count: units.blocked },
   ] as const;
   return (
-    <div data-testid="dashboard">
+    <div class="dashboard" data-testid="dashboard">
       <div class="tiles">
         <Tile label={t("dashboard.projects")} value={String(projects.total)} testid="figure-projects" />
         <Tile label={t("status.IN_PROGRESS")} value={String(projects.inProgress)} testid="figure-in-progress" />
