@@ -506,8 +506,9 @@ def test_photos_are_uploaded_one_by_one_and_saved_with_the_record(
 def test_upload_shows_its_progress_and_can_be_cancelled(
     site: str, page: Page, api: Api, shot: Screenshots, tmp_path: Path
 ) -> None:
+    save = f"POST /projects/{FIRST}/evolutions"
     api.show(SAMPLE)
-    api.answers[f"POST /projects/{FIRST}/evolutions/upload"] = lambda route: route.continue_()
+    api.answers[f"{save}/upload"] = lambda route: route.continue_()
     start_session(page, site, api, f"/projects/{FIRST}")
     page.get_by_test_id("add-progress").click()
     SpaHandler.go_on.clear()
@@ -521,9 +522,23 @@ def test_upload_shows_its_progress_and_can_be_cancelled(
     shot("progress-uploading")
     page.get_by_test_id("upload-remove").click()
     expect(page.get_by_test_id("uploads")).to_have_count(0)
-    SpaHandler.go_on.set()
+
+    page.get_by_test_id("progress-cancel").click()
+    fill_progress(page)
     page.get_by_test_id("photos-input").set_input_files(large)
-    expect(page.get_by_test_id("upload-done")).to_be_visible()
+    page.get_by_test_id("progress-submit").click()
+    expect(page.get_by_test_id("progress-submit")).to_be_disabled()
+    page.get_by_test_id("progress-cancel").click()
+    expect(page.get_by_test_id("progress-form")).to_have_count(0)
+
+    fill_progress(page)
+    page.get_by_test_id("photos-input").set_input_files(large)
+    page.get_by_test_id("progress-submit").click()
+    api.on(save, evolution(12.5, "Fundação", "2026-11-02T00:00:00.000Z", 1), 201)
+    SpaHandler.go_on.set()
+    expect(page.get_by_test_id("progress-form")).to_have_count(0)
+    (sent,) = api.bodies[save]
+    assert sent["photos"] == [photo(1)], "the cancelled record was not saved, the other waited for its photo"
 
 
 @ONE_READER

@@ -91,7 +91,15 @@ describe("upload queue", () => {
     running[1]?.fail(new Error("no"));
     await soon();
     expect(settled).toBe(true);
-    await queue.settled();
+    expect(await queue.settled()).toBe(true);
+  });
+
+  test("settled is false when the queue is stopped while photos are on their way", async () => {
+    const { queue } = manual();
+    queue.add([photo("a.jpg")]);
+    const settled = queue.settled();
+    queue.stop();
+    expect(await settled).toBe(false);
   });
 
   test.each([

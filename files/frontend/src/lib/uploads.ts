@@ -27,6 +27,7 @@ export class UploadQueue {
   private items: Item[] = [];
   private nextKey = 1;
   private waiters: (() => void)[] = [];
+  private stopped = false;
 
   /** `urls` are photos that are stored already; `changed` is called after every change. */
   constructor(private readonly send: Send, urls: readonly string[], private readonly changed: () => void) {
@@ -65,16 +66,18 @@ export class UploadQueue {
     this.update();
   }
 
-  /** Cancels and forgets all that is not stored. */
+  /** Cancels and forgets all that is not stored, for good. */
   stop(): void {
+    this.stopped = true;
     for (const item of this.items) item.controller?.abort();
     this.items = this.items.filter((item) => item.state === "done");
     this.update();
   }
 
-  /** Resolves when nothing is waiting or on its way. */
-  settled(): Promise<void> {
-    return this.busy() ? new Promise((resolve) => this.waiters.push(resolve)) : Promise.resolve();
+  /** Resolves when nothing is waiting or on its way: with false when the queue was stopped meanwhile. */
+  async settled(): Promise<boolean> {
+    if (this.busy()) await new Promise<void>((resolve) => this.waiters.push(resolve));
+    return !this.stopped;
   }
 
   private busy(): boolean {

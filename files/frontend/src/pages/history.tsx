@@ -108,7 +108,7 @@ function ProgressForm({ projectId, evolution, done, cancel }: {
   const stored = evolution?.photos ?? [];
   const queue = useUploads(projectId, stored);
   const send = async (values: EvolutionForm) => {
-    await queue.settled();
+    if (!(await queue.settled())) return;
     if (queue.list().some((upload) => upload.state === "failed")) throw new PhotoMissing();
     const urls = queue.urls();
     const changed = urls.join() !== stored.join();
