@@ -79,7 +79,8 @@ def test_company_works_from_sign_up_to_log_out(site: str, page: Page, watch: Wat
     page.get_by_test_id("project-submit").click()
     expect(page.get_by_test_id("page-title")).to_have_text("Residencial Acácias")
     expect(page.get_by_test_id("tile-end")).to_contain_text("2028")
-    page.get_by_test_id("status-select").select_option("PAUSED")
+    with page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        page.get_by_test_id("status-select").select_option("PAUSED")
     page.reload()
     expect(page.get_by_test_id("status-select")).to_have_value("PAUSED")
 
