@@ -135,6 +135,22 @@ def test_screen_offers_a_retry_that_works(
     expect(page.get_by_test_id(content)).to_be_visible()
 
 
+@ONE_READER
+@EVERY_SCREEN
+def test_screen_fits_the_smallest_phone(
+    screen: str, site: str, page: Page, api: Api, watch: Watch, shot: Screenshots
+) -> None:
+    path, role, call, answer, content = SCREENS[screen]
+    page.set_viewport_size({"width": 320, "height": 640})
+    api.on("GET /tenant/settings/drives", DRIVES)
+    start_session(page, site, api, "/none", role)
+    api.on(call, answer)
+    page.goto(f"{site}{path}")
+    expect(page.get_by_test_id(content)).to_be_visible()
+    watch.check_no_sideways_scroll()
+    shot(f"{screen}-small")
+
+
 def test_login_page_is_the_entrance(site: str, page: Page, api: Api, watch: Watch, shot: Screenshots) -> None:
     page.goto(site)
     expect(page.get_by_test_id("login-form")).to_be_visible()
