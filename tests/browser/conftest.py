@@ -45,6 +45,7 @@ def context(browser: Browser, reader: Reader) -> Iterator[BrowserContext]:
         has_touch=reader.size == "phone",
         locale=LOCALES[reader.language],
         timezone_id="America/Sao_Paulo",
+        reduced_motion="reduce",
         ignore_https_errors="ENLEVOHUB_CA" not in os.environ,
     )
     context.set_default_timeout(10_000)

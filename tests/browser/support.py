@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +19,7 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 LOCALES = {"pt": "pt-BR", "en": "en-US"}
 
 # Records every breach of the content security policy, also one that the console would not show.
@@ -25,6 +27,17 @@ CSP_RECORDER = """
 window.__cspViolations = [];
 addEventListener("securitypolicyviolation", (event) =>
   window.__cspViolations.push(event.effectiveDirective + " " + event.blockedURI));
+"""
+
+
+AXE = Path(__file__).parents[2] / "files" / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+"""Rules of accessibility, a development package of the web client."""
+
+PICTURES_SHOWN = """
+Promise.all([...document.images].map((image) => {
+  image.loading = "eager";
+  return image.decode().catch(() => null);
+})).then(() => true)
 """
 
 
@@ -41,6 +54,17 @@ class Reader:
 
 
 READERS = [Reader(size, language) for size in SIZES for language in LOCALES]
+
+
+@contextmanager
+def whole_page(page: Page) -> Iterator[None]:
+    """Let the screen grow with the page: what is fixed to its edge lies at the edge and hides nothing."""
+    size = page.viewport_size
+    assert size is not None
+    height = int(page.evaluate("document.documentElement.scrollHeight"))
+    page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
+    yield
+    page.set_viewport_size(size)
 
 
 @dataclass
@@ -70,7 +94,21 @@ class Watch:
     def check(self) -> None:
         """Fail when anything went wrong so far."""
         violations = self.page.evaluate("window.__cspViolations")
-        assert self.problems + [f"CSP: {violation}" for violation in violations] == []
+        problems = self.problems + [f"CSP: {violation}" for violation in violations]
+        assert problems == [], "\n".join(problems)
+
+    def check_accessibility(self) -> None:
+        """Fail when the page as it is now breaks a rule of WCAG 2.2 A or AA that a program can judge."""
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        with whole_page(self.page):
+            found = self.page.evaluate("axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })")
+        breaches = [
+            f"{rule['id']}: {node['html'][:150]} {node['failureSummary']}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
+        assert found["passes"], "no rule was checked"
+        assert breaches == [], "\n".join(breaches)
 
     def check_no_sideways_scroll(self) -> None:
         """Fail when the page is wider than the screen."""
@@ -86,10 +124,13 @@ class Screenshots:
     reader: Reader
     directory: Path | None
 
-    def __call__(self, name: str) -> None:
-        """Save the whole page as it is now; does nothing without a directory."""
+    def __call__(self, name: str, full_page: bool = True) -> None:
+        """Save the page as it is now, whole or what the screen shows; does nothing without a directory."""
         if self.directory is None:
             return
         self.directory.mkdir(parents=True, exist_ok=True)
         self.page.evaluate("scrollTo(0, 0); document.fonts.ready.then(() => true)")
-        self.page.screenshot(path=self.directory / f"{name}-{self.reader}.png", full_page=True, animations="disabled")
+        self.page.evaluate(PICTURES_SHOWN)
+        path = self.directory / f"{name}-{self.reader}.png"
+        with whole_page(self.page) if full_page else nullcontext():
+            self.page.screenshot(path=path, animations="disabled")

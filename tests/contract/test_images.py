@@ -159,3 +159,12 @@ def test_patroni_asks_etcd_on_its_port_for_clients() -> None:
 def test_clients_of_the_database_use_its_port(render: Renderer) -> None:
     port = load_yaml(ROOT / "roles/patroni/defaults/main.yml")["patroni_port"]
     assert f"@10.89.0.21:{port}," in render.value("backend", "backend_database_url", "app1")
+
+
+def test_largest_photo_passes_nginx_and_is_what_the_spa_sends() -> None:
+    settings = (ROOT / "files/api/src/enlevohub_api/settings.py").read_text(encoding="utf-8")
+    (largest,) = (int(size) for size in re.findall(r'"UPLOAD_MAX_SIZE", "bytes", "(\d+)"', settings))
+    (limit,) = (int(size) * 1024**2 for size in re.findall(r"client_max_body_size (\d+)m;", NGINX))
+    assert limit > largest + 64 * 1024, "the parts of the form around the file need room"
+    uploads = (ROOT / "files/frontend/src/lib/uploads.ts").read_text(encoding="utf-8")
+    assert f"MAX_PHOTO_BYTES = {largest // 1024**2} * 1024 * 1024;" in uploads

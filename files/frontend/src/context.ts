@@ -16,7 +16,3 @@ export function useSession(): Session | null {
   return session;
 }
 
-/** True when the role holds `projects:create`. */
-export function mayCreateProjects(session: Session): boolean {
-  return ["ROOT", "MASTER", "ENGINEER"].includes(session.user.role);
-}

@@ -11,6 +11,17 @@ export function navigate(path: string, replace = false): void {
   dispatchEvent(new Event(NAVIGATED));
 }
 
+/** The login page, with the address to come back to. */
+export function loginTarget(address: string): string {
+  return address === "/" ? "/login" : `/login?next=${encodeURIComponent(address)}`;
+}
+
+/** The address to go on to after the login: a path of this app, whatever the query says. */
+export function nextOf(search: string): string {
+  const next = new URLSearchParams(search).get("next") ?? "/";
+  return /^\/(?![/\\])/.test(next) ? next : "/";
+}
+
 /** The address in the browser, kept up to date. */
 export function useAddress(): { path: string; search: string } {
   const [address, setAddress] = useState(current);

@@ -1,4 +1,4 @@
-import type { AuthResult, Tenant, Tokens, User } from "./api/types";
+import type { AuthResult, Me, Tenant, Tokens, User } from "./api/types";
 
 /** Local-storage key shared with every client of the contract. */
 export const SESSION_KEY = "enlevohub-auth";
@@ -39,6 +39,15 @@ export class SessionStore {
   renew(tokens: Tokens): void {
     const session = this.read();
     if (session) this.write({ ...session, accessToken: tokens.accessToken, refreshToken: tokens.refreshToken });
+  }
+
+  /** Takes over what the API now says of the user; silent when that is nothing new. */
+  update(me: Me): void {
+    const session = this.read();
+    if (session === null || session.user.id !== me.id) return;
+    const { tenant, id, email, name, role, isApproved } = me;
+    const fresh = { ...session, tenant, user: { ...session.user, id, email, name, role, isApproved } };
+    if (JSON.stringify(fresh) !== JSON.stringify(session)) this.write(fresh);
   }
 
   /** Ends the session on this device. */

@@ -7,6 +7,7 @@ interface Sent {
   method: string;
   bearer: string | null;
   body: unknown;
+  key?: string | null;
 }
 
 type Answer = { status: number; body: unknown } | "no answer";
@@ -20,6 +21,7 @@ function server(answer: (sent: Sent) => Answer) {
       method: init?.method ?? "GET",
       bearer: new Headers(init?.headers).get("Authorization"),
       body: init?.body ? JSON.parse(String(init.body)) : undefined,
+      ...(init?.method === "POST" ? { key: new Headers(init.headers).get("Idempotency-Key") } : {}),
     };
     log.push(sent);
     await Promise.resolve();
@@ -210,5 +212,196 @@ describe("session", () => {
     store.renew({ accessToken: "b", refreshToken: "s" });
     store.clear();
     expect(calls).toBe(3);
+  });
+});
+
+describe("creations", () => {
+  const RECORD = { percentage: 5, phase: "Teto", date: "2026-01-01T00:00:00.000Z", notes: "" };
+  const keysOf = async (answer: Answer, phases: string[]) => {
+    const { log, send } = server(() => answer);
+    const client = new ApiClient(signedInStore(), send);
+    for (const phase of phases) await client.saveEvolution("p1", { ...RECORD, phase }).catch(() => undefined);
+    return log.map(({ key }) => key);
+  };
+
+  test.each([["no answer" as const], [{ status: 503, body: {} }]])("after %j the same creation has the same key", async (answer) => {
+    const [first, second, other] = await keysOf(answer, ["Teto", "Teto", "Piso"]);
+    expect(first).toMatch(/^[0-9a-f]{32}$/);
+    expect(second).toBe(first);
+    expect(other).not.toBe(first);
+  });
+
+  test.each([[{ status: 201, body: {} }], [{ status: 400, body: {} }]])("after %j it has a new key", async (answer) => {
+    const [first, second] = await keysOf(answer, ["Teto", "Teto"]);
+    expect(second).not.toBe(first);
+  });
+
+  test("the repeat with a renewed token keeps the key", async () => {
+    const { log, send } = server(expiring);
+    await new ApiClient(signedInStore(), send).saveEvolution("p1", RECORD);
+    const keys = log.filter(({ path }) => path !== "/auth/refresh").map(({ key }) => key);
+    expect(keys).toHaveLength(2);
+    expect(keys[1]).toBe(keys[0]);
+  });
+});
+
+/** An XMLHttpRequest that answers from `answer` as soon as it is sent, after two steps of progress. */
+class Transfer {
+  static sent: { url: string; bearer: string; file: File }[] = [];
+  static answer: (bearer: string) => { status: number; body: unknown } | "no answer" | "hang" = () => "no answer";
+
+  readonly upload: { onprogress?: (event: Partial<ProgressEvent>) => void } = {};
+  status = 0;
+  responseText = "";
+  onload?: () => void;
+  onerror?: () => void;
+  onabort?: () => void;
+  onloadend?: () => void;
+  private url = "";
+  private bearer = "";
+
+  open(_method: string, url: string): void {
+    this.url = url;
+  }
+
+  setRequestHeader(name: string, value: string): void {
+    if (name === "Authorization") this.bearer = value;
+  }
+
+  send(body: FormData): void {
+    Transfer.sent.push({ url: this.url, bearer: this.bearer, file: body.get("photos") as File });
+    const reply = Transfer.answer(this.bearer);
+    queueMicrotask(() => {
+      this.upload.onprogress?.({ lengthComputable: true, loaded: 1, total: 4 });
+      if (reply === "hang") return;
+      if (reply === "no answer") this.onerror?.();
+      else {
+        this.status = reply.status;
+        this.responseText = typeof reply.body === "string" ? reply.body : JSON.stringify(reply.body);
+        this.onload?.();
+      }
+      this.onloadend?.();
+    });
+  }
+
+  abort(): void {
+    this.onabort?.();
+    this.onloadend?.();
+  }
+}
+
+describe("photo upload", () => {
+  const upload = (answer: typeof Transfer.answer, signal = new AbortController().signal, store = signedInStore()) => {
+    Transfer.sent = [];
+    Transfer.answer = answer;
+    const client = new ApiClient(store, server(expiring).send, () => new Transfer() as unknown as XMLHttpRequest);
+    const parts: number[] = [];
+    const file = new File(["x"], "obra.jpg", { type: "image/jpeg" });
+    return { parts, url: client.uploadPhoto("p1", file, (part) => parts.push(part), signal) };
+  };
+
+  test("the photo is sent as one part named photos, and its address comes back", async () => {
+    const { parts, url } = upload(() => ({ status: 200, body: { urls: ["/api/v1/projects/uploads/p1/1.jpg?s=x"] } }));
+    expect(await url).toBe("/api/v1/projects/uploads/p1/1.jpg?s=x");
+    expect(Transfer.sent[0]).toMatchObject({ url: "/api/v1/projects/p1/evolutions/upload", bearer: "Bearer access-1" });
+    expect(Transfer.sent[0]?.file.name).toBe("obra.jpg");
+    expect(parts).toEqual([0.25]);
+  });
+
+  test("an expired token is renewed and the photo sent again", async () => {
+    const store = signedInStore();
+    const { url } = upload(
+      (bearer) => (bearer === "Bearer access-2" ? { status: 200, body: { urls: ["/a"] } } : EXPIRED), undefined, store,
+    );
+    expect(await url).toBe("/a");
+    expect(Transfer.sent.map(({ bearer }) => bearer)).toEqual(["Bearer access-1", "Bearer access-2"]);
+  });
+
+  test.each([
+    [{ status: 400, body: { message: "Imagem ilegível." } }, { status: 400, serverMessage: "Imagem ilegível." }],
+    [{ status: 413, body: "<html>" }, { status: 413, serverMessage: null }],
+    [{ status: 200, body: { urls: [] } }, { status: 200, serverMessage: null }],
+    ["no answer" as const, { status: 0, serverMessage: null }],
+  ])("the answer %j is an error", async (answer, error) => {
+    await expect(upload(() => answer).url).rejects.toMatchObject({ name: "ApiError", ...error });
+  });
+
+  test("a cancelled upload ends with the reason", async () => {
+    const controller = new AbortController();
+    const { url } = upload(() => "hang", controller.signal);
+    controller.abort();
+    await expect(url).rejects.toMatchObject({ name: "AbortError" });
+  });
+
+  test("an upload that is cancelled beforehand is not sent", async () => {
+    const { url } = upload(() => "hang", AbortSignal.abort());
+    await expect(url).rejects.toMatchObject({ name: "AbortError" });
+    expect(Transfer.sent).toEqual([]);
+  });
+});
+
+describe("calls of the contract", () => {
+  const ME = { ...USER, name: "Ana Prado", role: "ENGINEER" as const, createdAt: "2026-01-01T00:00:00.000Z", tenant: TENANT };
+  const STAFF = { name: "Ivo", email: "ivo@example.com", password: "Senha123", role: "VIEWER" };
+  const RECORD = { percentage: 5, phase: "Teto", date: "2026-01-01T00:00:00.000Z", notes: "" };
+  const SMTP = { host: "h", port: 25, secure: false, user: "u", password: "p", fromName: "n", fromEmail: "a@b.co" };
+
+  test.each<[string, (client: ApiClient) => Promise<unknown>, string, unknown]>([
+    ["forgotPassword", (c) => c.forgotPassword("a@b.co"), "POST /auth/forgot-password", { email: "a@b.co" }],
+    ["resetPassword", (c) => c.resetPassword("t", "Senha123"), "POST /auth/reset-password", { token: "t", newPassword: "Senha123" }],
+    ["changeProfile", (c) => c.changeProfile({ name: "Ana" }), "PATCH /auth/profile", { name: "Ana" }],
+    ["changePassword", (c) => c.changePassword("a", "b"), "POST /auth/change-password", { currentPassword: "a", newPassword: "b" }],
+    ["me", (c) => c.me(), "GET /auth/me", undefined],
+    ["dashboard", (c) => c.dashboard(), "GET /projects/dashboard/stats", undefined],
+    ["changeProject", (c) => c.changeProject("p/1", { status: "PAUSED" }), "PATCH /projects/p%2F1", { status: "PAUSED" }],
+    ["deleteProject", (c) => c.deleteProject("p1"), "DELETE /projects/p1", undefined],
+    ["saveEvolution, new", (c) => c.saveEvolution("p1", RECORD), "POST /projects/p1/evolutions", RECORD],
+    ["saveEvolution, changed", (c) => c.saveEvolution("p1", RECORD, "e1"), "PATCH /projects/p1/evolutions/e1", RECORD],
+    ["deleteEvolution", (c) => c.deleteEvolution("p1", "e1"), "DELETE /projects/p1/evolutions/e1", undefined],
+    ["users", (c) => c.users(), "GET /users", undefined],
+    ["createUser", (c) => c.createUser(STAFF), "POST /users", STAFF],
+    ["changeUser", (c) => c.changeUser("u2", { isActive: false }), "PATCH /users/u2", { isActive: false }],
+    ["approveUser", (c) => c.approveUser("u2"), "POST /users/u2/approve", {}],
+    ["rejectUser", (c) => c.rejectUser("u2"), "POST /users/u2/reject", {}],
+    ["storageConfig", (c) => c.storageConfig(), "GET /tenant/settings/storage-config", undefined],
+    ["changeStorage", (c) => c.changeStorage("/x"), "PUT /tenant/settings/storage-config", { storagePath: "/x" }],
+    ["testStorage", (c) => c.testStorage("/x"), "POST /tenant/settings/storage-test", { path: "/x" }],
+    ["drives", (c) => c.drives(), "GET /tenant/settings/drives", undefined],
+    ["tenantSettings", (c) => c.tenantSettings(), "GET /tenant/settings", undefined],
+    ["changeSmtp", (c) => c.changeSmtp(SMTP), "PATCH /tenant/settings", { smtp: SMTP }],
+    ["testEmail", (c) => c.testEmail("a@b.co"), "POST /tenant/settings/test-email", { to: "a@b.co" }],
+  ])("%s", async (_name, call, line, body) => {
+    const { log, send } = server(() => ({ status: 200, body: { ...ME, data: [] } }));
+    await call(new ApiClient(signedInStore(), send));
+    expect([`${log[0]?.method} ${log[0]?.path}`, log[0]?.body]).toEqual([line, body]);
+  });
+
+  test("the session takes over a new name and role", async () => {
+    const store = signedInStore();
+    await new ApiClient(store, server(() => ({ status: 200, body: ME })).send).me();
+    expect(store.read()).toMatchObject({ user: { name: "Ana Prado", role: "ENGINEER" }, accessToken: "access-1" });
+  });
+
+  test("the session does not change when nothing is new, or when somebody else is signed in", () => {
+    const store = signedInStore();
+    const before = store.read();
+    let calls = 0;
+    store.subscribe(() => calls++);
+    store.update({ ...ME, name: USER.name, role: USER.role });
+    store.update({ ...ME, id: "u9" });
+    expect([calls, store.read()]).toEqual([0, before]);
+  });
+
+  test("a contractor's registration starts no session", async () => {
+    const store = signedInStore();
+    store.clear();
+    const registration = {
+      name: "Davi", email: "davi@example.com", password: "Senha123", tenantDocument: "12345678000195", document: "98765432100",
+      specialty: ["Pintura"], contacts: {},
+    };
+    const { log, send } = server(() => ({ status: 200, body: { message: "ok" } }));
+    await new ApiClient(store, send).registerContractor(registration);
+    expect(log[0]).toMatchObject({ path: "/auth/register-contractor", body: registration, bearer: null });
+    expect(store.read()).toBeNull();
   });
 });

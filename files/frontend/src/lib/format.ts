@@ -13,6 +13,24 @@ export function parseAmount(text: string): number | null {
   return Number(`${whole.replace(/[.,]/g, "")}.${cents}`);
 }
 
+/** Reads a percentage of 0 to 100 with at most two decimals, "37,5" or "37.5"; null for anything else. */
+export function parsePercent(text: string): number | null {
+  if (!/^\d{1,3}([.,]\d{1,2})?$/.test(text.trim())) return null;
+  const value = Number(text.trim().replace(",", "."));
+  return value <= 100 ? value : null;
+}
+
+/** Writes an amount as it may be typed again. */
+export function writeAmount(amount: number, locale: string): string {
+  return new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(amount);
+}
+
+/** The calendar day of the reader, as `<input type="date">` wants it. */
+export function dayOf(now: Date): string {
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+}
+
 /** Formats an amount in BRL; whole amounts without cents. */
 export function formatMoney(amount: number, locale: string): string {
   const digits = Number.isInteger(amount) ? 0 : 2;

@@ -28,6 +28,9 @@ export function LoginPage() {
         </div>
         <SubmitButton wide busy={form.busy} label={t("login.submit")} busyLabel={t("login.busy")} testid="login-submit" />
         <p class="entrance-switch">
+          <Link to="/forgot-password" data-testid="to-forgot">{t("login.forgot")}</Link>
+        </p>
+        <p class="entrance-switch">
           {t("login.noAccount")} <Link to="/register" data-testid="to-register">{t("login.toRegister")}</Link>
         </p>
       </form>

@@ -1,60 +1,112 @@
-import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import { ApiError } from "../api/client";
-import { type ProjectDetails, UNIT_STATUSES } from "../api/types";
+import { PROJECT_STATUSES, type ProjectDetails, type ProjectStatus, UNIT_STATUSES, type UnitStatus } from "../api/types";
 import { api } from "../context";
 import { locale, t } from "../i18n";
 import { errorText } from "../lib/errors";
 import { formatDay, formatMoney, formatPercent } from "../lib/format";
 import { useLoad } from "../lib/load";
-import { Link } from "../router";
-import { BackIcon, BuildingIcon, PinIcon } from "../ui/icons";
-import { Failure, Notice, PageTitle, Progress, StatusChip } from "../ui/states";
+import { can } from "../lib/permissions";
+import { Link, navigate } from "../router";
+import type { Session } from "../session";
+import { Confirm } from "../ui/dialog";
+import { FormFailure } from "../ui/fields";
+import { BackIcon, BuildingIcon, EditIcon, PinIcon, TrashIcon } from "../ui/icons";
+import { Failure, Notice, PageTitle, Progress, StatusChip, Tile } from "../ui/states";
+import { History } from "./history";
 
-export function ProjectPage({ id }: { id: string }) {
-  const [project, retry] = useLoad(id, (signal) => api.project(id, signal));
-  const back = <Link to="/projects" class="back" data-testid="back"><BackIcon />{t("project.back")}</Link>;
-  if (project.state === "failed") {
-    if (!(project.error instanceof ApiError) || project.error.status !== 404) {
-      return <>{back}<Failure title={t("project.errorTitle")} text={errorText(project.error)} retry={retry} /></>;
-    }
-    return (
-      <>
-        {back}
-        <Notice testid="missing-state" title={t("project.missingTitle")}
-          art={<span class="notice-badge"><BuildingIcon /></span>}>{t("project.missingBody")}</Notice>
-      </>
-    );
-  }
-  if (project.data === null) {
-    return (
-      <>
-        {back}
-        <div role="status" aria-label={t("project.loading")} data-testid="loading-state">
-          <div class="skeleton skeleton-title" />
-          <div class="tiles">{[0, 1, 2, 3].map((n) => <div key={n} class="tile skeleton" />)}</div>
-          <div class="card skeleton" />
-        </div>
-      </>
-    );
-  }
-  return <>{back}<Details project={project.data} /></>;
+const BACK = () => <Link to="/projects" class="back" data-testid="back"><BackIcon />{t("project.back")}</Link>;
+
+export function ProjectPage({ id, session }: { id: string; session: Session }) {
+  const [project, reload] = useLoad(id, (signal) => api.project(id, signal));
+  if (project.state === "failed") return <ProjectFailure error={project.error} retry={reload} />;
+  if (project.data === null) return <ProjectLoading />;
+  return <><BACK /><Details project={project.data} session={session} reload={reload} /></>;
 }
 
-function Details({ project }: { project: ProjectDetails }) {
+export function ProjectLoading() {
+  return (
+    <>
+      <BACK />
+      <div role="status" aria-label={t("project.loading")} data-testid="loading-state">
+        <div class="skeleton skeleton-title" />
+        <div class="tiles">{[0, 1, 2, 3].map((n) => <div key={n} class="tile skeleton" />)}</div>
+        <div class="card skeleton" />
+      </div>
+    </>
+  );
+}
+
+export function ProjectFailure({ error, retry }: { error: unknown; retry: () => void }) {
+  if (!(error instanceof ApiError) || error.status !== 404) {
+    return <><BACK /><Failure title={t("project.errorTitle")} text={errorText(error)} retry={retry} /></>;
+  }
+  return (
+    <>
+      <BACK />
+      <Notice testid="missing-state" title={t("project.missingTitle")}
+        art={<span class="notice-badge"><BuildingIcon /></span>}>{t("project.missingBody")}</Notice>
+    </>
+  );
+}
+
+/** What may be done with the project as a whole. */
+function Actions({ project, session, reload }: { project: ProjectDetails; session: Session; reload: () => void }) {
+  const [asking, setAsking] = useState(false);
+  const [failure, setFailure] = useState<string | null>(null);
+  if (!can(session, "projects:edit")) return null;
+  const change = (status: ProjectStatus) => {
+    setFailure(null);
+    api.changeProject(project.id, { status }).then(reload, (error: unknown) => {
+      setFailure(errorText(error));
+      reload();
+    });
+  };
+  const remove = async () => {
+    await api.deleteProject(project.id);
+    navigate("/projects", true);
+  };
+  return (
+    <div class="actions">
+      <label class="status-select">
+        <span class="unseen">{t("field.status")}</span>
+        <select value={project.status} onChange={(event) => change(event.currentTarget.value as ProjectStatus)}
+          data-testid="status-select">
+          {PROJECT_STATUSES.map((status) => <option key={status} value={status}>{t(`status.${status}`)}</option>)}
+        </select>
+      </label>
+      <Link to={`/projects/${project.id}/edit`} class="button" data-testid="edit-project"><EditIcon />{t("project.edit")}</Link>
+      {can(session, "projects:delete") && (
+        <button type="button" class="button danger-quiet" onClick={() => setAsking(true)} data-testid="delete-project">
+          <TrashIcon />{t("project.delete")}
+        </button>
+      )}
+      <FormFailure text={failure} />
+      {asking && (
+        <Confirm title={t("project.deleteTitle")} body={t("project.deleteBody", { name: project.name })}
+          action={t("project.deleteAction")} busyLabel={t("project.deleting")} run={remove} close={() => setAsking(false)}
+          explain={errorText} />
+      )}
+    </div>
+  );
+}
+
+function Details({ project, session, reload }: { project: ProjectDetails; session: Session; reload: () => void }) {
   const { address } = project;
   const progress = project.evolutions[0]?.percentage ?? 0;
-  const count = (status: (typeof UNIT_STATUSES)[number]) => project.units.filter((u) => u.status === status).length;
+  const count = (status: UnitStatus) => project.units.filter((u) => u.status === status).length;
   const day = (iso: string | null) => (iso ? formatDay(iso, locale) : t("project.noDate"));
   return (
     <article data-testid="project-details">
-      <div class="page-head">
+      <div class="page-head page-head-wrap">
         <div>
           <div class="title-row">
             <PageTitle text={project.name} />
-            <StatusChip status={project.status} />
+            {!can(session, "projects:edit") && <StatusChip status={project.status} />}
           </div>
           <p class="place"><PinIcon />{address.neighborhood}, {address.city}, {address.state}</p>
         </div>
+        <Actions project={project} session={session} reload={reload} />
       </div>
 
       <div class="tiles">
@@ -79,27 +131,7 @@ function Details({ project }: { project: ProjectDetails }) {
               {project.description ?? t("project.noDescription")}
             </p>
           </section>
-          <section class="panel">
-            <h2>{t("project.history")}</h2>
-            {project.evolutions.length === 0 ? (
-              <p class="prose muted">{t("project.noHistory")}</p>
-            ) : (
-              <ol class="timeline" data-testid="project-history">
-                {project.evolutions.map((evolution) => (
-                  <li key={evolution.id}>
-                    <strong>{formatPercent(evolution.percentage, locale)}</strong>
-                    <div>
-                      <p>{evolution.phase}</p>
-                      <p class="muted">
-                        {formatDay(evolution.date, locale)}{evolution.user && ` · ${evolution.user.name}`}
-                      </p>
-                      {evolution.notes && <p class="prose">{evolution.notes}</p>}
-                    </div>
-                  </li>
-                ))}
-              </ol>
-            )}
-          </section>
+          <History project={project} session={session} reload={reload} />
         </div>
         <div class="stack">
           <section class="panel">
@@ -132,17 +164,5 @@ function Details({ project }: { project: ProjectDetails }) {
         </div>
       </div>
     </article>
-  );
-}
-
-function Tile({ label, value, testid, children }: {
-  label: string; value: string; testid: string; children?: ComponentChildren;
-}) {
-  return (
-    <div class="tile" data-testid={testid}>
-      <p class="tile-label">{label}</p>
-      <p class="tile-value">{value}</p>
-      <div class="tile-note">{children}</div>
-    </div>
   );
 }

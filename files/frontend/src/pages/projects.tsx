@@ -1,14 +1,15 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Project, PROJECT_STATUSES, type ProjectQuery, type ProjectStatus } from "../api/types";
-import { api, mayCreateProjects } from "../context";
+import { api } from "../context";
 import { locale, t } from "../i18n";
 import { errorText } from "../lib/errors";
 import { formatMoney, formatMonth, formatPercent } from "../lib/format";
 import { useLoad } from "../lib/load";
+import { can } from "../lib/permissions";
 import { Link, navigate } from "../router";
 import type { Session } from "../session";
-import { PinIcon, PlusIcon, SearchIcon, SiteArt } from "../ui/icons";
-import { Failure, Notice, PageTitle, Progress, StatusChip } from "../ui/states";
+import { PinIcon, PlusIcon, SearchIcon } from "../ui/icons";
+import { Failure, NoProjects, Notice, PageTitle, Progress, StatusChip } from "../ui/states";
 
 const PER_PAGE = 9;
 
@@ -42,7 +43,7 @@ export function ProjectsPage({ session, search }: { session: Session; search: st
   const [load, retry] = useLoad(addressOf(query), (signal) => api.projects(query, signal));
   const [text, setText] = useState(query.search ?? "");
   const filtered = query.search !== undefined || query.status !== undefined;
-  const mayCreate = mayCreateProjects(session);
+  const mayCreate = can(session, "projects:create");
 
   useEffect(() => setText(query.search ?? ""), [query.search]);
   useEffect(() => {
@@ -107,12 +108,7 @@ export function ProjectsPage({ session, search }: { session: Session; search: st
           )}
         </>
       ) : blank ? (
-        <Notice testid="empty-state" title={t("projects.emptyTitle")} art={<SiteArt />}
-          action={mayCreate && (
-            <Link to="/projects/new" class="button primary" data-testid="new-project"><PlusIcon />{t("projects.new")}</Link>
-          )}>
-          {t(mayCreate ? "projects.emptyBody" : "projects.emptyReadOnly")}
-        </Notice>
+        <NoProjects mayCreate={mayCreate} />
       ) : (
         <Notice testid="no-match-state" title={t("projects.noMatchTitle")}
           art={<span class="notice-badge"><SearchIcon /></span>}

@@ -53,6 +53,9 @@ export function RegisterPage() {
         <p class="entrance-switch">
           {t("register.hasAccount")} <Link to="/login" data-testid="to-login">{t("register.toLogin")}</Link>
         </p>
+        <p class="entrance-switch">
+          {t("register.isContractor")} <Link to="/register-contractor" data-testid="to-contractor">{t("register.toContractor")}</Link>
+        </p>
       </form>
     </Entrance>
   );

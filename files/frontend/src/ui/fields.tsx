@@ -2,6 +2,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { type MessageKey, t } from "../i18n";
 import type { FieldErrors } from "../lib/validate";
+import { CheckIcon } from "./icons";
 
 type Control = JSX.IntrinsicElements["input"];
 
@@ -11,6 +12,8 @@ export interface FormState<F extends { [K in keyof F]: string }> {
   errors: FieldErrors<F>;
   failure: string | null;
   busy: boolean;
+  /** True from a success until the next change. */
+  sent: boolean;
   set: (name: keyof F & string, value: string) => void;
   submit: (event: Event) => void;
   ref: { current: HTMLFormElement | null };
@@ -30,6 +33,7 @@ export function useForm<F extends { [K in keyof F]: string }>(
   const [checked, setChecked] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
+  const [sent, setSent] = useState(false);
   const ref = useRef<HTMLFormElement>(null);
   const errors = checked ? validate(values) : {};
 
@@ -45,9 +49,13 @@ export function useForm<F extends { [K in keyof F]: string }>(
       return;
     }
     setFailure(null);
+    setSent(false);
     setBusy(true);
     send(values).then(
-      () => setBusy(false),
+      () => {
+        setBusy(false);
+        setSent(true);
+      },
       (error: unknown) => {
         setBusy(false);
         setFailure(explain(error));
@@ -57,9 +65,10 @@ export function useForm<F extends { [K in keyof F]: string }>(
   const set = (name: keyof F & string, value: string) => {
     const next = { ...values, [name]: value };
     setValues(next);
+    setSent(false);
     if (checked && Object.keys(validate(next)).length === 0) setFailure(null);
   };
-  return { values, errors, failure, busy, set, submit, ref };
+  return { values, errors, failure, busy, sent, set, submit, ref };
 }
 
 interface FieldProps<F extends { [K in keyof F]: string }> {
@@ -74,12 +83,13 @@ interface FieldProps<F extends { [K in keyof F]: string }> {
   format?: (value: string) => string;
   options?: { value: string; label: string }[];
   rows?: number;
+  disabled?: boolean;
   input?: Pick<Control, "type" | "autocomplete" | "inputMode" | "placeholder" | "maxLength" | "autoCapitalize">;
 }
 
 /** One labelled control with its hint and its error, tied together for screen readers. */
 export function Field<F extends { [K in keyof F]: string }>(props: FieldProps<F>) {
-  const { form, name, label, hint, optional, span = 6, phone, format, options, rows, input } = props;
+  const { form, name, label, hint, optional, span = 6, phone, format, options, rows, disabled, input } = props;
   const error = form.errors[name];
   const id = `field-${name}`;
   const shared = {
@@ -88,6 +98,7 @@ export function Field<F extends { [K in keyof F]: string }>(props: FieldProps<F>
     "data-testid": id,
     value: form.values[name],
     required: !optional,
+    disabled,
     "aria-invalid": error !== undefined,
     ...(error || hint ? { "aria-describedby": `${id}-note` } : {}),
     onInput: (event: JSX.TargetedEvent<HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement>) =>
@@ -122,6 +133,15 @@ export function FormFailure({ text }: { text: string | null }) {
   return (
     <div role="alert" class="form-failure-slot">
       {text !== null && <p class="form-failure" data-testid="form-failure">{text}</p>}
+    </div>
+  );
+}
+
+/** A success of a form that stays on the page, announced to screen readers. */
+export function FormSuccess({ text }: { text: string | null }) {
+  return (
+    <div role="status">
+      {text !== null && <p class="form-success" data-testid="form-success"><CheckIcon />{text}</p>}
     </div>
   );
 }

@@ -1,37 +1,56 @@
-import { PROJECT_STATUSES } from "../api/types";
+import { type Project, PROJECT_STATUSES } from "../api/types";
 import { api } from "../context";
-import { t } from "../i18n";
+import { locale, t } from "../i18n";
 import { errorText } from "../lib/errors";
-import { formatZipCode, type ProjectForm, STATES, toNewProject, validateProject } from "../lib/validate";
+import { useLoad } from "../lib/load";
+import {
+  EMPTY_PROJECT,
+  formatZipCode,
+  projectForm,
+  type ProjectForm,
+  STATES,
+  toNewProject,
+  toProjectChange,
+  validateProject,
+} from "../lib/validate";
 import { Link, navigate } from "../router";
 import { Field, FormFailure, SubmitButton, useForm } from "../ui/fields";
 import { BackIcon } from "../ui/icons";
 import { PageTitle } from "../ui/states";
-
-const EMPTY: ProjectForm = {
-  name: "", description: "", status: "PLANNING", startDate: "", expectedEndDate: "", budget: "",
-  quantidadeUnidades: "", zipCode: "", street: "", number: "", complement: "", neighborhood: "", city: "", state: "",
-};
-
-async function send(form: ProjectForm): Promise<void> {
-  const project = await api.createProject(toNewProject(form));
-  navigate(`/projects/${project.id}`, true);
-  scrollTo(0, 0);
-}
+import { ProjectFailure, ProjectLoading } from "./project";
 
 export function NewProjectPage() {
-  const form = useForm(EMPTY, validateProject, send, errorText);
+  return <Form initial={EMPTY_PROJECT} back="/projects" change={false} save={(form) => api.createProject(toNewProject(form))} />;
+}
+
+export function EditProjectPage({ id }: { id: string }) {
+  const [project, retry] = useLoad(id, (signal) => api.project(id, signal));
+  if (project.state === "failed") return <ProjectFailure error={project.error} retry={retry} />;
+  if (project.data === null) return <ProjectLoading />;
+  return <Form initial={projectForm(project.data, locale)} back={`/projects/${id}`} change
+    save={(form) => api.changeProject(id, toProjectChange(form))} />;
+}
+
+function Form({ initial, back, change, save }: {
+  initial: ProjectForm; back: string; change: boolean; save: (form: ProjectForm) => Promise<Project>;
+}) {
+  const send = async (values: ProjectForm) => {
+    const project = await save(values);
+    navigate(`/projects/${project.id}`, true);
+    scrollTo(0, 0);
+  };
+  const form = useForm(initial, validateProject, send, (error) => errorText(error, "newProject.refused"));
   const statuses = PROJECT_STATUSES.map((value) => ({ value, label: t(`status.${value}`) }));
   const states = [{ value: "", label: t("field.choose") }, ...STATES.map((value) => ({ value, label: value }))];
   return (
     <>
       <div class="narrow">
-        <Link to="/projects" class="back"><BackIcon />{t("project.back")}</Link>
+        <Link to={back} class="back"><BackIcon />{t(change ? "project.backToProject" : "project.back")}</Link>
       </div>
       <div class="page-head narrow">
         <div>
-          <PageTitle text={t("newProject.title")} />
-          <p class="lead">{t("newProject.lead")}</p>
+          <PageTitle text={t(change ? "editProject.title" : "newProject.title")} />
+          <p class="lead">{change ? initial.name : t("newProject.lead")}</p>
         </div>
       </div>
       <form class="panel narrow" ref={form.ref} onSubmit={form.submit} noValidate autocomplete="off"
@@ -63,17 +82,20 @@ export function NewProjectPage() {
         <fieldset>
           <legend>{t("newProject.planning")}</legend>
           <div class="grid">
-            <Field form={form} name="startDate" label="field.startDate" span={2} optional input={{ type: "date" }} />
-            <Field form={form} name="expectedEndDate" label="field.expectedEndDate" span={2} optional
+            <Field form={form} name="startDate" label="field.startDate" span={change ? 3 : 2} optional input={{ type: "date" }} />
+            <Field form={form} name="expectedEndDate" label="field.expectedEndDate" span={change ? 3 : 2} optional
               input={{ type: "date" }} />
-            <Field form={form} name="budget" label="field.budget" span={2} optional input={{ inputMode: "decimal" }} />
+            {change && (
+              <Field form={form} name="actualEndDate" label="field.actualEndDate" span={3} optional input={{ type: "date" }} />
+            )}
+            <Field form={form} name="budget" label="field.budget" span={change ? 3 : 2} optional input={{ inputMode: "decimal" }} />
           </div>
         </fieldset>
         <FormFailure text={form.failure} />
         <div class="form-actions">
-          <Link to="/projects" class="button">{t("newProject.cancel")}</Link>
-          <SubmitButton busy={form.busy} label={t("newProject.submit")} busyLabel={t("newProject.busy")}
-            testid="project-submit" />
+          <Link to={back} class="button">{t("dialog.cancel")}</Link>
+          <SubmitButton busy={form.busy} label={t(change ? "form.save" : "newProject.submit")}
+            busyLabel={t(change ? "form.saving" : "newProject.busy")} testid="project-submit" />
         </div>
       </form>
     </>
