@@ -76,7 +76,7 @@ def main() -> int:
         rate=given.rate,
         seed=given.seed,
     )
-    drill = Drill(site, load)
+    drill = Drill(site, load, account["tokens"]["refreshToken"])
     known = cases(drill, given.releases)
     names = given.cases.split(",") if given.cases else list(known)
     unknown = sorted(set(names) - set(known))

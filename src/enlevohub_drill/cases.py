@@ -48,8 +48,9 @@ class Result:
 class Drill:
     """Runs cases on one datacenter under load."""
 
-    def __init__(self, site: Datacenter, load: Load) -> None:
-        """Use a site whose load runs already."""
+    def __init__(self, site: Datacenter, load: Load, refresh_token: str) -> None:
+        """Use a site whose load runs already, with the refresh token of the load's user."""
+        self.refresh_token = refresh_token
         self.site = site
         self.load = load
         self.number = int(time.time()) % 100000
@@ -65,8 +66,12 @@ class Drill:
         return {host: self.site.run(host, command) for host in self.site.groups["backend_servers"]}
 
     def renew(self) -> None:
-        """Give the load a token that outlives the next case."""
-        self.load.token = self.site.register()["tokens"]["accessToken"]
+        """Give the load a token that outlives the next case; the user stays the same."""
+        answer = self.site.get("/api/v1/auth/refresh", {"refreshToken": self.refresh_token})
+        if answer.status != 200:
+            raise RuntimeError(f"the token of the load cannot be renewed: {answer.status} {answer.text}")
+        self.refresh_token = answer.body["refreshToken"]
+        self.load.token = answer.body["accessToken"]
 
     def case(self, name: str, planned: bool, action: Callable[[], dict[str, Any]]) -> Result:
         """Do one thing under load and tell what came of it."""

@@ -21,21 +21,28 @@ RATE = 20.0
 
 
 @pytest.fixture(scope="module")
-def load(datacenter: Datacenter) -> Iterator[Load]:
+def tokens(datacenter: Datacenter) -> dict[str, str]:
+    """The tokens of the user that the load is."""
+    found: dict[str, str] = datacenter.register()["tokens"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def load(datacenter: Datacenter, tokens: dict[str, str]) -> Iterator[Load]:
     """Users at work."""
     datacenter.wait("a whole cluster", datacenter.whole, 240)
     seed = random.SystemRandom().randrange(10**6)
     print(f"\nseed of the load: {seed}")
-    token = datacenter.register()["tokens"]["accessToken"]
+    token = tokens["accessToken"]
     authority = datacenter.secrets["vault_pki_ca_certificate"]
     with Load(datacenter.public, authority, token, rate=RATE, seed=seed, slow_seconds=8) as load:
         yield load
 
 
 @pytest.fixture(scope="module")
-def drill(datacenter: Datacenter, load: Load) -> Drill:
+def drill(datacenter: Datacenter, load: Load, tokens: dict[str, str]) -> Drill:
     """The cases."""
-    return Drill(datacenter, load)
+    return Drill(datacenter, load, tokens["refreshToken"])
 
 
 def told(result: Result) -> str:

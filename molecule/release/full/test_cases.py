@@ -25,11 +25,18 @@ QUICK = ("-e", "rollout_watch=3")
 
 
 @pytest.fixture(scope="module")
-def load(datacenter: Datacenter) -> Iterator[Load]:
+def tokens(datacenter: Datacenter) -> dict[str, str]:
+    """The tokens of the user that the load is."""
+    found: dict[str, str] = datacenter.register()["tokens"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def load(datacenter: Datacenter, tokens: dict[str, str]) -> Iterator[Load]:
     """Users at work."""
     seed = random.SystemRandom().randrange(10**6)
     print(f"\nseed of the load: {seed}")
-    token = datacenter.register()["tokens"]["accessToken"]
+    token = tokens["accessToken"]
     with Load(
         datacenter.public, datacenter.secrets["vault_pki_ca_certificate"], token, rate=20, seed=seed, slow_seconds=8
     ) as load:
@@ -37,9 +44,9 @@ def load(datacenter: Datacenter) -> Iterator[Load]:
 
 
 @pytest.fixture(scope="module")
-def drill(datacenter: Datacenter, load: Load) -> Drill:
+def drill(datacenter: Datacenter, load: Load, tokens: dict[str, str]) -> Drill:
     """The cases."""
-    return Drill(datacenter, load)
+    return Drill(datacenter, load, tokens["refreshToken"])
 
 
 @pytest.fixture(scope="module")
