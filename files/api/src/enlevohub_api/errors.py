@@ -12,6 +12,7 @@ from litestar.types import ExceptionHandlersMap
 
 from enlevohub_api.database import RETRY_AFTER_SECONDS, OutcomeUnknown, Unavailable
 from enlevohub_api.passwords import TooBusy
+from enlevohub_api.storage import StorageFull, StorageUnavailable
 from enlevohub_api.validation import InvalidInput, Issue, query_issue
 
 logger = logging.getLogger(__name__)
@@ -91,6 +92,10 @@ def _on_unavailable(_: Request[Any, Any, Any], __: Exception) -> Response[dict[s
     return _answer(503, body, {"retry-after": str(RETRY_AFTER_SECONDS)})
 
 
+def _on_storage_full(_: Request[Any, Any, Any], __: StorageFull) -> Response[dict[str, Any]]:
+    return _answer(507, {"error": "Insufficient Storage", "message": "Não há espaço para guardar o arquivo"})
+
+
 def _on_outcome_unknown(_: Request[Any, Any, Any], error: OutcomeUnknown) -> Response[dict[str, Any]]:
     logger.error("connection lost during commit", extra={"reason": str(error)})
     message = "A conexão caiu durante a gravação: confira se ela foi feita antes de repetir"
@@ -123,6 +128,8 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     asyncpg.DataError: _on_database_input,
     Unavailable: _on_unavailable,
     TooBusy: _on_unavailable,
+    StorageUnavailable: _on_unavailable,
+    StorageFull: _on_storage_full,
     OutcomeUnknown: _on_outcome_unknown,
     HTTPException: _on_http,
     Exception: _on_unexpected,

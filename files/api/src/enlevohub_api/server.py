@@ -23,6 +23,7 @@ from enlevohub_api.middleware import Drain
 from enlevohub_api.passwords import Passwords
 from enlevohub_api.services import Services
 from enlevohub_api.settings import Settings
+from enlevohub_api.storage import open_storage
 from enlevohub_api.tokens import Tokens
 
 logger = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ async def _serve(settings: Settings) -> int:
         tokens=Tokens(settings.jwt_secret),
         passwords=Passwords(),
         drain=Drain(),
+        storage=open_storage(settings),
     )
     config = uvicorn.Config(
         create_app(services),

@@ -16,6 +16,7 @@ from enlevohub_api.middleware import Drain
 from enlevohub_api.passwords import Passwords
 from enlevohub_api.rbac import has_permission
 from enlevohub_api.settings import Settings
+from enlevohub_api.storage import Storage
 from enlevohub_api.tokens import AccessClaims, TokenError, Tokens
 
 Request: TypeAlias = LitestarRequest[Any, Any, Any]
@@ -32,6 +33,7 @@ class Services:
     tokens: Tokens
     passwords: Passwords
     drain: Drain
+    storage: Storage
 
 
 def services_of(request: Request) -> Services:

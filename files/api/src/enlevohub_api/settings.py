@@ -19,6 +19,7 @@ from enlevohub_api.dsn import Dsn, DsnError, parse_dsn
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MIN_JWT_SECRET = 32
+_S3_KEYS = ("s3_access_key_id", "s3_secret_access_key")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("JWT_REFRESH_EXPIRES_IN", "duration", "7d", False, "life of a refresh token"),
     Setting("UPLOAD_MAX_SIZE", "bytes", "52428800", False, "largest uploaded file in bytes"),
     Setting("STORAGE_PATH", "storage", "/var/lib/enlevohub/storage", False, "root of uploads: a path or an s3:// URI"),
+    Setting("S3_ENDPOINT", "urls", "", False, "URL of the S3 service, several comma-separated; empty: AWS"),
+    Setting("S3_REGION", "text", "us-east-1", False, "region of the bucket"),
+    Setting("S3_ACCESS_KEY_ID", "key", "", True, "access key, required with an s3:// URI"),
+    Setting("S3_SECRET_ACCESS_KEY", "key", "", True, "secret key, required with an s3:// URI"),
+    Setting("S3_CA_FILE", "file", "", False, "CA certificate of the S3 service, beside those of the system"),
+    Setting("UPLOAD_URL_EXPIRES_IN", "duration", "12h", False, "least life of the signed URL of a photo"),
     Setting("FRONTEND_URL", "url", "http://localhost:5173", False, "origin of the web application"),
     Setting("LOG_LEVEL", "log_level", "info", False, "debug, info, warning or error"),
     Setting("PORT", "port", "3001", False, "port to listen on"),
@@ -70,6 +77,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_refresh_expires_in: int
     upload_max_size: int
     storage_path: str
+    s3_endpoint: tuple[str, ...]
+    s3_region: str
+    s3_access_key_id: str
+    s3_secret_access_key: str
+    s3_ca_file: str
+    upload_url_expires_in: int
     frontend_url: str
     log_level: str
     port: int
@@ -82,7 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
 
     def __repr__(self) -> str:
-        """Hide the values: two of them are secrets."""
+        """Hide the values: some of them are secrets."""
         return "Settings(...)"
 
 
@@ -103,6 +116,8 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         problems.append("JWT_REFRESH_EXPIRES_IN must be longer than JWT_EXPIRES_IN")
     if not problems and values["drain_notice_seconds"] > values["drain_seconds"]:
         problems.append("DRAIN_NOTICE_SECONDS must not exceed DRAIN_SECONDS")
+    if not problems and values["storage_path"].startswith("s3://"):
+        problems += [f"{name.upper()} is missing: an s3:// URI needs it" for name in _S3_KEYS if not values[name]]
     if problems:
         raise SettingsError("; ".join(problems))
     values["instance"] = values["instance"] or socket.gethostname()
@@ -212,6 +227,22 @@ def _parse_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _parse_urls(text: str) -> tuple[str, ...]:
+    return tuple(_parse_url(part.strip()) for part in text.split(",")) if text else ()
+
+
+def _parse_key(text: str) -> str:
+    if text and is_placeholder(text):
+        raise ValueError("is a placeholder: set a real one")
+    return text
+
+
+def _parse_file(text: str) -> str:
+    if text and not Path(text).is_file():
+        raise ValueError(f"names a file that does not exist: {text}")
+    return text
+
+
 def _parse_log_level(text: str) -> str:
     if text not in LOG_LEVELS:
         raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
@@ -231,6 +262,9 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "bytes": _whole_number(1, 1024**4),
     "storage": _parse_storage,
     "url": _parse_url,
+    "urls": _parse_urls,
+    "key": _parse_key,
+    "file": _parse_file,
     "log_level": _parse_log_level,
     "port": _whole_number(1, 65535),
     "text": _parse_text,

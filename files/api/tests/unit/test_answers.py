@@ -17,6 +17,7 @@ from enlevohub_api.middleware import Drain, RequestLayer
 from enlevohub_api.passwords import Passwords
 from enlevohub_api.services import Services
 from enlevohub_api.settings import load_settings
+from enlevohub_api.storage import open_storage
 from enlevohub_api.tokens import AccessClaims, Tokens
 
 SECRET = "4f1d0c9b7a6e5d8c3b2a1908f7e6d5c4"
@@ -42,7 +43,8 @@ def app(drain: Drain) -> RequestLayer:
         }
     )
     database = Database(settings.database_url, size=1, connect_timeout=0.2, wait=0.2)
-    return create_app(Services(settings, database, database, Tokens(SECRET), Passwords(), drain))
+    storage = open_storage(settings)
+    return create_app(Services(settings, database, database, Tokens(SECRET), Passwords(), drain, storage))
 
 
 Ask = Callable[..., httpx.Response]
