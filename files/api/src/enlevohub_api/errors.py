@@ -21,12 +21,13 @@ logger = logging.getLogger(__name__)
 class ApiError(Exception):
     """A failure with a status and a body of the contract."""
 
-    def __init__(self, status: int, error: str, message: str) -> None:
-        """Keep status, the short ``error`` name and the ``message`` for people."""
+    def __init__(self, status: int, error: str, message: str, headers: dict[str, str] | None = None) -> None:
+        """Keep status, the short ``error`` name, the ``message`` for people and further headers."""
         super().__init__(message)
         self.status = status
         self.error = error
         self.message = message
+        self.headers = headers
 
 
 def unauthorized(message: str = "Token ausente, inválido ou expirado") -> ApiError:
@@ -68,7 +69,7 @@ def _camel(name: str) -> str:
 
 
 def _on_api_error(_: Request[Any, Any, Any], error: ApiError) -> Response[dict[str, Any]]:
-    return _answer(error.status, {"error": error.error, "message": error.message})
+    return _answer(error.status, {"error": error.error, "message": error.message}, error.headers)
 
 
 def _on_invalid_input(_: Request[Any, Any, Any], error: InvalidInput) -> Response[dict[str, Any]]:

@@ -11,13 +11,23 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from enlevohub_api import __version__
+from enlevohub_api.accounts import ACCOUNT_BODIES
+from enlevohub_api.auth import AUTH_BODIES
+from enlevohub_api.rbac_routes import RBAC_BODIES
 from enlevohub_api.schemas import LoginBody, ProjectBody, RefreshBody, RegisterBody
+from enlevohub_api.tenant import TENANT_BODIES
+from enlevohub_api.users import USER_BODIES
 
 REQUEST_BODIES: dict[tuple[str, str], type[msgspec.Struct]] = {
     ("/api/v1/auth/register", "post"): RegisterBody,
     ("/api/v1/auth/login", "post"): LoginBody,
     ("/api/v1/auth/refresh", "post"): RefreshBody,
     ("/api/v1/projects", "post"): ProjectBody,
+    **AUTH_BODIES,
+    **ACCOUNT_BODIES,
+    **RBAC_BODIES,
+    **TENANT_BODIES,
+    **USER_BODIES,
 }
 """Bodies are decoded strictly by the handlers, so the framework does not see their types."""
 

@@ -2,6 +2,7 @@
 
 SIGTERM starts the drain: readiness answers 503 and every answer carries ``Connection: close``, while the service still
 listens for the notice, so that a load balancer's next request on an open connection is answered and not reset.
+The notice ends when no request came for a second, and at its limit.
 Then it stops listening, running requests finish within the limit, and the process exits with 0.
 """
 
@@ -19,8 +20,12 @@ import uvicorn
 from enlevohub_api.app import create_app
 from enlevohub_api.database import Database
 from enlevohub_api.logs import configure_logging
+from enlevohub_api.mail import Mailer
+from enlevohub_api.metrics import Metrics, metrics_server
 from enlevohub_api.middleware import Drain
 from enlevohub_api.passwords import Passwords
+from enlevohub_api.redis_link import RedisLink
+from enlevohub_api.revocation import Revocations
 from enlevohub_api.services import Services
 from enlevohub_api.settings import Settings
 from enlevohub_api.storage import open_storage
@@ -28,6 +33,8 @@ from enlevohub_api.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
+QUIET_SECONDS = 1.0
+"""The notice ends early after so long without a new request; health probes do not count."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than a load balancer keeps an idle connection, so that the balancer closes first."""
 
@@ -66,9 +73,11 @@ class DrainingServer(uvicorn.Server):
 
     async def _drain(self) -> None:
         settings = self._services.settings
-        await asyncio.sleep(settings.drain_notice_seconds)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await self._notice(started, started + settings.drain_notice_seconds)
         self.should_exit = True
-        await asyncio.sleep(settings.drain_seconds - settings.drain_notice_seconds)
+        await asyncio.sleep(started + settings.drain_seconds - loop.time())
         if self._services.drain.running:
             logger.error("drain limit reached", extra={"running": self._services.drain.running})
         self._services.database.abort()
@@ -77,6 +86,15 @@ class DrainingServer(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
+
+    async def _notice(self, started: float, limit: float) -> None:
+        """Wait until the load balancer has stopped sending requests, or for the whole notice."""
+        loop = asyncio.get_running_loop()
+        while (now := loop.time()) < limit:
+            quiet_at = max(started, self._services.drain.last_request) + QUIET_SECONDS
+            if now >= quiet_at:
+                return
+            await asyncio.sleep(min(quiet_at, limit) - now)
 
 
 def serve(settings: Settings) -> int:
@@ -94,13 +112,19 @@ async def _serve(settings: Settings) -> int:
             wait=settings.database_wait,
         )
 
+    database = pool(settings.database_pool_size)
+    redis = RedisLink(settings) if settings.redis_url is not None else None
     services = Services(
         settings=settings,
-        database=pool(settings.database_pool_size),
+        database=database,
         health_database=pool(1),
         tokens=Tokens(settings.jwt_secret),
         passwords=Passwords(),
         drain=Drain(),
+        redis=redis,
+        revocations=Revocations(database, redis),
+        mailer=Mailer(settings.smtp_ca_file),
+        metrics=Metrics(),
         storage=open_storage(settings),
     )
     config = uvicorn.Config(
@@ -115,5 +139,14 @@ async def _serve(settings: Settings) -> int:
         ws="none",
     )
     server = DrainingServer(config, services)
-    await server.serve()
+    if settings.metrics_port == 0:
+        await server.serve()
+        return 0
+    metrics = metrics_server(services)
+    listener = asyncio.create_task(metrics.serve(sockets=[metrics.config.bind_socket()]))
+    try:
+        await server.serve()
+    finally:
+        metrics.should_exit = metrics.force_exit = True
+        await listener
     return 0

@@ -40,6 +40,7 @@ def claims(**changes: Any) -> dict[str, Any]:
         "email": "a@b.com",
         "role": "MASTER",
         "sid": SESSION,
+        "jti": TOKEN,
         "iat": now,
         "exp": now + 900,
         "typ": "access",
@@ -53,7 +54,15 @@ def claims(**changes: Any) -> dict[str, Any]:
 def test_access_token_comes_back_as_signed() -> None:
     now = int(time.time())
     original = AccessClaims(
-        user_id=USER, tenant_id=TENANT, email="a@b.com", role="VIEWER", sid=SESSION, iat=now, exp=now + 60, typ="access"
+        user_id=USER,
+        tenant_id=TENANT,
+        email="a@b.com",
+        role="VIEWER",
+        sid=SESSION,
+        jti=TOKEN,
+        iat=now,
+        exp=now + 60,
+        typ="access",
     )
     assert Tokens(SECRET).read_access(Tokens(SECRET).sign(original)) == original
 
@@ -160,6 +169,8 @@ FORGERIES: dict[str, Callable[[], str]] = {
     "no user": lambda: forge(claims(userId=...)),
     "user is text": lambda: forge(claims(userId="1 or 1=1")),
     "user with newline": lambda: forge(claims(userId=USER + "\n")),
+    "no token id": lambda: forge(claims(jti=...)),
+    "no session": lambda: forge(claims(sid=...)),
     "no tenant": lambda: forge(claims(tenantId=...)),
     "tenant null": lambda: forge(claims(tenantId=None)),
     "role unknown": lambda: forge(claims(role="ADMIN")),
