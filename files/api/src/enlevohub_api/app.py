@@ -11,11 +11,11 @@ from litestar.datastructures import State
 
 from enlevohub_api import __version__
 from enlevohub_api.auth import auth_router
+from enlevohub_api.construction import construction_router
 from enlevohub_api.errors import EXCEPTION_HANDLERS
 from enlevohub_api.health import health, live, ready
 from enlevohub_api.middleware import RequestLayer
 from enlevohub_api.openapi import openapi_config
-from enlevohub_api.projects import projects_router
 from enlevohub_api.rbac_routes import rbac_router
 from enlevohub_api.services import Services
 from enlevohub_api.tenant import tenant_router
@@ -47,6 +47,7 @@ def create_app(services: Services) -> RequestLayer:
             if services.redis is not None:
                 await services.redis.close()
             services.passwords.close()
+            services.images.close()
 
     app = Litestar(
         route_handlers=[
@@ -55,7 +56,7 @@ def create_app(services: Services) -> RequestLayer:
             ready,
             Router(
                 path="/api/v1",
-                route_handlers=[index, auth_router, rbac_router, tenant_router, users_router, projects_router],
+                route_handlers=[index, auth_router, rbac_router, tenant_router, users_router, construction_router],
             ),
         ],
         exception_handlers=EXCEPTION_HANDLERS,

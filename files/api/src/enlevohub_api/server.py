@@ -19,11 +19,13 @@ import uvicorn
 
 from enlevohub_api.app import create_app
 from enlevohub_api.database import Database
+from enlevohub_api.images import Images
 from enlevohub_api.logs import configure_logging
 from enlevohub_api.mail import Mailer
 from enlevohub_api.metrics import Metrics, metrics_server
 from enlevohub_api.middleware import Drain
 from enlevohub_api.passwords import Passwords
+from enlevohub_api.photos import PhotoUrls
 from enlevohub_api.redis_link import RedisLink
 from enlevohub_api.revocation import Revocations
 from enlevohub_api.services import Services
@@ -126,6 +128,8 @@ async def _serve(settings: Settings) -> int:
         mailer=Mailer(settings.smtp_ca_file),
         metrics=Metrics(),
         storage=open_storage(settings),
+        images=Images(settings.upload_max_size),
+        photos=PhotoUrls(settings.jwt_secret, settings.upload_url_expires_in),
     )
     config = uvicorn.Config(
         create_app(services),

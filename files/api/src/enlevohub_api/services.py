@@ -12,10 +12,12 @@ from litestar.types import Guard
 
 from enlevohub_api.database import Database
 from enlevohub_api.errors import forbidden, unauthorized
+from enlevohub_api.images import Images
 from enlevohub_api.mail import Mailer
 from enlevohub_api.metrics import Metrics
 from enlevohub_api.middleware import Drain
 from enlevohub_api.passwords import Passwords
+from enlevohub_api.photos import PhotoUrls
 from enlevohub_api.rbac import has_permission
 from enlevohub_api.redis_link import RedisLink
 from enlevohub_api.revocation import Revocations
@@ -42,6 +44,8 @@ class Services:
     mailer: Mailer
     metrics: Metrics
     storage: Storage
+    images: Images
+    photos: PhotoUrls
 
 
 def services_of(request: Request) -> Services:

@@ -137,11 +137,10 @@ class FilesystemStorage(Storage):
         return await self._run(lambda: path.stat().st_size)
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> StoredObject:
-        """Open the file; it is closed with the last chunk."""
+        """Find the file; it is opened with the first chunk."""
         path = self._root / _checked(key)
-        descriptor = await self._run(lambda: os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
-        size = os.fstat(descriptor).st_size
-        return StoredObject(size, _chunks(descriptor, start, size if end is None else min(end, size)))
+        size = await self.size(key)
+        return StoredObject(size, _chunks(path, start, size if end is None else min(end, size)))
 
     async def delete(self, key: str) -> None:
         """Remove the file."""
@@ -186,7 +185,8 @@ def _write(path: Path, data: bytes) -> None:
         os.close(directory)
 
 
-async def _chunks(descriptor: int, start: int, end: int) -> AsyncIterator[bytes]:
+async def _chunks(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
+    descriptor = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         while start < end:
             chunk = await asyncio.to_thread(os.pread, descriptor, min(CHUNK, end - start), start)

@@ -13,10 +13,12 @@ import pytest
 
 from enlevohub_api.app import create_app
 from enlevohub_api.database import Database, OutcomeUnknown
+from enlevohub_api.images import Images
 from enlevohub_api.mail import Mailer
 from enlevohub_api.metrics import Metrics
 from enlevohub_api.middleware import Drain, RequestLayer
 from enlevohub_api.passwords import Passwords
+from enlevohub_api.photos import PhotoUrls
 from enlevohub_api.revocation import Revocations
 from enlevohub_api.services import Services
 from enlevohub_api.settings import load_settings
@@ -65,6 +67,8 @@ def app(drain: Drain) -> RequestLayer:
         mailer=Mailer(""),
         metrics=Metrics(),
         storage=open_storage(settings),
+        images=Images(settings.upload_max_size),
+        photos=PhotoUrls(SECRET, settings.upload_url_expires_in),
     )
     return create_app(services)
 
