@@ -11,9 +11,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,13 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@contextmanager
+def shared_directory(purpose: str) -> Iterator[Path]:
+    """A directory that an unprivileged server can reach; pytest's own ones are closed to other users."""
+    with tempfile.TemporaryDirectory(prefix=f"enlevohub-{purpose}-") as path:
+        yield Path(path)
 
 
 def random_address() -> str:
