@@ -109,20 +109,23 @@ def client_address(request: Request, trusted: Sequence[Network]) -> str:
     address = peer
     for entry in reversed([*(part for part in chain if part), peer]):
         try:
-            parsed = ipaddress.ip_address(entry)
+            parsed = _plain(ipaddress.ip_address(entry))
         except ValueError:
             break
-        address = _network(parsed)
+        address = _name(parsed)
         if not any(parsed in network for network in trusted if network.version == parsed.version):
             break
     return address
 
 
-def _network(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+def _plain(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _name(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address, 64), strict=False))
 
 

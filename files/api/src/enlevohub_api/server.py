@@ -77,7 +77,9 @@ class DrainingServer(uvicorn.Server):
         settings = self._services.settings
         loop = asyncio.get_running_loop()
         started = loop.time()
-        await self._notice(started, started + settings.drain_notice_seconds)
+        limit = started + settings.drain_notice_seconds
+        while (left := notice_left(loop.time(), started, limit, self._services.drain.last_request)) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(left)
         self.should_exit = True
         await asyncio.sleep(started + settings.drain_seconds - loop.time())
         if self._services.drain.running:
@@ -89,20 +91,21 @@ class DrainingServer(uvicorn.Server):
             if connection.transport is not None:
                 connection.transport.abort()
 
-    async def _notice(self, started: float, limit: float) -> None:
-        """Wait until the load balancer has stopped sending requests, or for the whole notice."""
-        loop = asyncio.get_running_loop()
-        while (now := loop.time()) < limit:
-            quiet_at = max(started, self._services.drain.last_request) + QUIET_SECONDS
-            if now >= quiet_at:
-                return
-            await asyncio.sleep(min(quiet_at, limit) - now)
+
+def notice_left(now: float, started: float, limit: float, last_request: float) -> float:
+    """Give the seconds until the notice may end: it is quiet since the last request, or the limit is reached."""
+    return max(0.0, min(max(started, last_request) + QUIET_SECONDS, limit) - now)
 
 
 def serve(settings: Settings) -> int:
     """Answer requests until a signal ends the service; give the exit code."""
     configure_logging(settings.log_level)
-    return asyncio.run(_serve(settings))
+    try:
+        return asyncio.run(_serve(settings))
+    except SystemExit:
+        # So the server leaves when it cannot listen; it has logged why.
+        logger.error("cannot start", extra={"port": settings.port, "metrics_port": settings.metrics_port})
+        return 1
 
 
 async def _serve(settings: Settings) -> int:
