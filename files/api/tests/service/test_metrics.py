@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.support import Account, Api, Postgres, run_cli, wait_until
+from service.support import Account, Api, Postgres, free_port, run_cli, wait_until
 
 pytestmark = pytest.mark.postgres
 
