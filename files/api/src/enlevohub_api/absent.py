@@ -146,9 +146,7 @@ async def review_summary(request: Request, project_id: FromPath[str]) -> Review:
     "/projects/{project_id:str}/measurements", guards=[requires("activities:view")],
     summary="Measurements of a project", responses=failures(400, 401, 403, 404),
 )  # fmt: skip
-async def measurements(
-    request: Request, project_id: FromPath[str], page: Page = 1, limit: Limit = 10
-) -> EmptyPage:
+async def measurements(request: Request, project_id: FromPath[str], page: Page = 1, limit: Limit = 10) -> EmptyPage:
     """Give no measurements."""
     await read_in_project(request, project_id, bool, _SEES)
     return EmptyPage(data=[], pagination=paginate(page, limit, 0))
@@ -185,9 +183,7 @@ async def financial_dashboard() -> FinancialDashboard:
     return FinancialDashboard(0, 0, 0, 0, [], [])
 
 
-@get(
-    "/financial/accounts", guards=[requires("financial:view")], summary="Bank accounts", responses=failures(401, 403)
-)
+@get("/financial/accounts", guards=[requires("financial:view")], summary="Bank accounts", responses=failures(401, 403))
 async def financial_accounts() -> list[dict[str, Any]]:
     """Give no accounts."""
     return []

@@ -42,7 +42,9 @@ async def list_blocks(request: Request, project_id: FromPath[str]) -> list[Block
     return await read_in_project(request, project_id, list[Block], query)
 
 
-@post("/", guards=[requires("units:create")], summary="Create a block", responses=failures(400, 401, 403, 404, 409))
+@post(
+    "/", guards=[requires("units:create")], summary="Create a block", responses=failures(400, 401, 403, 404, 409, 413)
+)
 async def create_block(request: Request, project_id: FromPath[str], idempotency_key: IdempotencyKey = None) -> Block:
     """Add a block; its name is new in the project."""
     caller, raw = caller_of(request), await request.body()
@@ -64,7 +66,7 @@ async def create_block(request: Request, project_id: FromPath[str], idempotency_
 
 @patch(
     "/{block_id:str}", guards=[requires("units:edit")], summary="Change a block",
-    responses=failures(400, 401, 403, 404),
+    responses=failures(400, 401, 403, 404, 413),
 )  # fmt: skip
 async def change_block(request: Request, project_id: FromPath[str], block_id: FromPath[str]) -> Block:
     """Change the fields that are sent."""

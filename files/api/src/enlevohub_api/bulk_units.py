@@ -99,7 +99,7 @@ async def _planned(connection: Connection, project: uuid.UUID, body: BulkBody) -
 
 @post(
     "/preview-generate", status_code=200, guards=[requires("units:create")], summary="Show the units of the wizard",
-    responses=failures(400, 401, 403, 404),
+    responses=failures(400, 401, 403, 404, 413),
 )  # fmt: skip
 async def preview_generate(request: Request, project_id: FromPath[str]) -> BulkPreview:
     """Give the units that `bulk-generate` would make; nothing is written."""
@@ -115,7 +115,7 @@ async def preview_generate(request: Request, project_id: FromPath[str]) -> BulkP
 
 @post(
     "/bulk-generate", guards=[requires("units:create")], summary="Make the units of the wizard",
-    responses=failures(400, 401, 403, 404, 409),
+    responses=failures(400, 401, 403, 404, 409, 413),
 )  # fmt: skip
 async def bulk_generate(
     request: Request, project_id: FromPath[str], idempotency_key: IdempotencyKey = None
@@ -157,7 +157,7 @@ async def bulk_generate(
 
 @post(
     "/bulk-delete", status_code=200, guards=[requires("units:delete")], summary="Delete units",
-    responses=failures(400, 401, 403, 404, 409),
+    responses=failures(400, 401, 403, 404, 409, 413),
 )  # fmt: skip
 async def bulk_delete(
     request: Request, project_id: FromPath[str], idempotency_key: IdempotencyKey = None

@@ -423,5 +423,3 @@ class CountAnswer(Camel):
 
     message: str
     count: int
-
-

@@ -74,7 +74,7 @@ async def list_evolutions(request: Request, project_id: FromPath[str]) -> list[E
 
 
 @post(
-    "/", guards=[requires("projects:edit")], summary="Record progress", responses=failures(400, 401, 403, 404, 409)
+    "/", guards=[requires("projects:edit")], summary="Record progress", responses=failures(400, 401, 403, 404, 409, 413)
 )
 async def create_evolution(
     request: Request, project_id: FromPath[str], idempotency_key: IdempotencyKey = None
@@ -102,7 +102,7 @@ async def create_evolution(
 
 @patch(
     "/{evolution_id:str}", guards=[requires("projects:edit")], summary="Change a record of progress",
-    responses=failures(400, 401, 403, 404),
+    responses=failures(400, 401, 403, 404, 413),
 )  # fmt: skip
 async def change_evolution(
     request: Request, project_id: FromPath[str], evolution_id: FromPath[str]

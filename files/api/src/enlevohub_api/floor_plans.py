@@ -130,7 +130,10 @@ async def list_floor_plans(request: Request, project_id: FromPath[str]) -> list[
 
 
 @post(
-    "/", guards=[requires("units:create")], summary="Create a floor plan", responses=failures(400, 401, 403, 404, 409)
+    "/",
+    guards=[requires("units:create")],
+    summary="Create a floor plan",
+    responses=failures(400, 401, 403, 404, 409, 413),
 )
 async def create_floor_plan(
     request: Request, project_id: FromPath[str], idempotency_key: IdempotencyKey = None
@@ -165,7 +168,7 @@ async def create_floor_plan(
 
 @patch(
     "/{floor_plan_id:str}", guards=[requires("units:edit")], summary="Change a floor plan",
-    responses=failures(400, 401, 403, 404),
+    responses=failures(400, 401, 403, 404, 413),
 )  # fmt: skip
 async def change_floor_plan(request: Request, project_id: FromPath[str], floor_plan_id: FromPath[str]) -> FloorPlan:
     """Change the fields that are sent; rooms and measurements replace the whole list."""
@@ -199,9 +202,7 @@ async def change_floor_plan(request: Request, project_id: FromPath[str], floor_p
     "/{floor_plan_id:str}", status_code=200, guards=[requires("units:delete")], summary="Delete a floor plan",
     responses=failures(401, 403, 404),
 )  # fmt: skip
-async def delete_floor_plan(
-    request: Request, project_id: FromPath[str], floor_plan_id: FromPath[str]
-) -> MessageAnswer:
+async def delete_floor_plan(request: Request, project_id: FromPath[str], floor_plan_id: FromPath[str]) -> MessageAnswer:
     """Delete a floor plan; its units stay without one."""
     await delete_child(request, project_id, "floor_plans", floor_plan_id, _NOT_FOUND)
     return MessageAnswer("Planta excluída")

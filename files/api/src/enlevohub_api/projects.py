@@ -156,7 +156,9 @@ async def list_projects(
     return ProjectPage(data=found.data, pagination=paginate(page, limit, found.total))
 
 
-@post("/", guards=[requires("projects:create")], summary="Create a project", responses=failures(400, 401, 403, 409))
+@post(
+    "/", guards=[requires("projects:create")], summary="Create a project", responses=failures(400, 401, 403, 409, 413)
+)
 async def create_project(request: Request, idempotency_key: IdempotencyKey = None) -> ProjectCreated:
     """Create a project of the caller's tenant."""
     caller, raw = caller_of(request), await request.body()
@@ -218,9 +220,7 @@ async def dashboard_stats(request: Request) -> DashboardStats:
     return stats
 
 
-@get(
-    "/{project_id:str}", guards=[requires("projects:view")], summary="One project", responses=failures(401, 403, 404)
-)
+@get("/{project_id:str}", guards=[requires("projects:view")], summary="One project", responses=failures(401, 403, 404))
 async def get_project(request: Request, project_id: FromPath[str]) -> ProjectDetail:
     """Give a project with all its evolutions and units."""
     visible = visible_project(caller_of(request), project_id)
@@ -236,7 +236,7 @@ async def get_project(request: Request, project_id: FromPath[str]) -> ProjectDet
 
 @patch(
     "/{project_id:str}", guards=[requires("projects:edit")], summary="Change a project",
-    responses=failures(400, 401, 403, 404),
+    responses=failures(400, 401, 403, 404, 413),
 )  # fmt: skip
 async def change_project(request: Request, project_id: FromPath[str]) -> ProjectChanged:
     """Change the fields that are sent."""

@@ -34,7 +34,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = timedelta(seconds=2)
-REQUEST_TIMEOUT = timedelta(seconds=8)
+REQUEST_TIMEOUT = timedelta(seconds=6)
 TOTAL_TIMEOUT = 12.0
 """Seconds for one call over all endpoints."""
 CHUNK = 256 * 1024

@@ -133,7 +133,7 @@ async def get_unit(request: Request, project_id: FromPath[str], unit_id: FromPat
     return unit
 
 
-@post("/", guards=[requires("units:create")], summary="Create a unit", responses=failures(400, 401, 403, 404, 409))
+@post("/", guards=[requires("units:create")], summary="Create a unit", responses=failures(400, 401, 403, 404, 409, 413))
 async def create_unit(request: Request, project_id: FromPath[str], idempotency_key: IdempotencyKey = None) -> UnitRow:
     """Add a unit; its code is new in the project, its block and floor plan are the project's own."""
     caller, raw = caller_of(request), await request.body()
@@ -166,7 +166,10 @@ async def create_unit(request: Request, project_id: FromPath[str], idempotency_k
 
 
 @patch(
-    "/{unit_id:str}", guards=[requires("units:edit")], summary="Change a unit", responses=failures(400, 401, 403, 404)
+    "/{unit_id:str}",
+    guards=[requires("units:edit")],
+    summary="Change a unit",
+    responses=failures(400, 401, 403, 404, 413),
 )
 async def change_unit(request: Request, project_id: FromPath[str], unit_id: FromPath[str]) -> UnitRow:
     """Change the fields that are sent; null takes the unit out of its block or floor plan."""

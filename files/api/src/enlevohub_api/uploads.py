@@ -1,7 +1,8 @@
 """Upload and download of photos.
 
 A request is taken whole or not at all: every file is read and re-encoded before the first one is stored, and what was
-stored is removed when the rest fails. A row in ``uploads`` follows its object, never the other way round.
+stored is removed when the rest fails. A row in ``uploads`` follows its object, never the other way round; the keys of a
+request at work are in ``upload_attempts``, so that what a lost copy of the service stored is found and removed.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
 from enlevohub_api.construction_schemas import UploadedPhotos
-from enlevohub_api.database import Connection, OutcomeUnknown
+from enlevohub_api.database import Connection, OutcomeUnknown, Unavailable
 from enlevohub_api.documented import failures
 from enlevohub_api.errors import ApiError, bad_request, forbidden, not_found
 from enlevohub_api.image_files import BadImage
 from enlevohub_api.images import ImageTooLarge
 from enlevohub_api.multipart_files import NotMultipart, TooLarge, boundary_of, files
 from enlevohub_api.photos import key_of, new_key
-from enlevohub_api.services import Request, caller_of, requires, services_of
+from enlevohub_api.services import Request, Services, caller_of, requires, services_of
 from enlevohub_api.sql import lock_project, project_not_found, visible_project
-from enlevohub_api.storage import ObjectNotFound, Storage, StorageUnavailable
+from enlevohub_api.storage import ObjectNotFound, StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,10 @@ READ_SECONDS = 300.0
 MAX_RESULT = 32 * 1024 * 1024
 """Bytes that the re-encoded photos of one request may take."""
 
+_LOST = """
+select key from upload_attempts where created_at < now() - interval '1 hour' order by created_at limit 20
+"""
+
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))", re.ASCII)
 
 
@@ -45,31 +50,35 @@ async def _upload(request: Request, project_id: str) -> UploadedPhotos:
     services, caller = services_of(request), caller_of(request)
     visible = visible_project(caller, project_id)
     project = await services.database.read(
-        lambda connection: connection.fetchval(
-            f"select p.id from projects p where {visible.where}", *visible.arguments
-        )
+        lambda connection: connection.fetchval(f"select p.id from projects p where {visible.where}", *visible.arguments)
     )
     if project is None:
         raise project_not_found()
-    async with services.images.room(request.content_length or services.settings.upload_max_size):
-        photos = await _receive(request)
-        keys = [new_key(project) for _ in photos]
-        await _store(services.storage, dict(zip(keys, photos, strict=True)))
 
-    async def work(connection: Connection) -> None:
+    async def finish(connection: Connection) -> None:
         await lock_project(connection, caller, project_id)
+        ours = await connection.fetch("delete from upload_attempts where key = any($1::text[]) returning key", keys)
+        if len(ours) != len(keys):
+            raise StorageUnavailable("the attempt was swept away")
         await connection.executemany(
             "insert into uploads (key, project_id, size) values ($1, $2, $3)",
             [(key, project, len(photo)) for key, photo in zip(keys, photos, strict=True)],
         )
 
-    try:
-        await services.database.write(work)
-    except OutcomeUnknown:
-        raise
-    except BaseException:
-        await asyncio.shield(_remove(services.storage, keys))
-        raise
+    async with services.images.room(request.content_length or services.settings.upload_max_size):
+        photos = await _receive(request)
+        keys = [new_key(project) for _ in photos]
+        await _sweep(services)
+        await services.database.write(lambda connection: _begin(connection, keys))
+        try:
+            for key, photo in zip(keys, photos, strict=True):
+                await services.storage.put(key, photo)
+            await services.database.write(lambda connection: finish(connection))
+        except OutcomeUnknown:
+            raise
+        except BaseException:
+            await asyncio.shield(_take_back(services, keys))
+            raise
     return UploadedPhotos(urls=[services.photos.sign(key) for key in keys])
 
 
@@ -104,22 +113,27 @@ async def _receive(request: Request) -> list[bytes]:
     return photos
 
 
-async def _store(storage: Storage, photos: dict[str, bytes]) -> None:
-    try:
-        for key, photo in photos.items():
-            await storage.put(key, photo)
-    except BaseException:
-        await asyncio.shield(_remove(storage, list(photos)))
-        raise
+async def _begin(connection: Connection, keys: list[str]) -> None:
+    await connection.executemany("insert into upload_attempts (key) values ($1)", [(key,) for key in keys])
 
 
-async def _remove(storage: Storage, keys: list[str]) -> None:
-    """Take back what was stored; a store that is away keeps objects that nobody has an address of."""
+async def _take_back(services: Services, keys: list[str]) -> None:
+    """Remove what a failed request may have stored; what cannot be reached now is left to `_sweep`."""
     try:
         for key in keys:
-            await storage.delete(key)
-    except StorageUnavailable:
-        logger.warning("stored photos were left over", extra={"keys": keys})
+            await services.storage.delete(key)
+        await services.database.write(
+            lambda connection: connection.execute("delete from upload_attempts where key = any($1::text[])", keys)
+        )
+    except (StorageUnavailable, Unavailable, OutcomeUnknown) as error:
+        logger.warning("stored photos are left for later", extra={"photos": len(keys), "reason": str(error)})
+
+
+async def _sweep(services: Services) -> None:
+    """Remove some of the objects that requests left behind: their copy of the service was lost, or the store was."""
+    lost = await services.database.read(lambda connection: connection.fetch(_LOST))
+    if lost:
+        await _take_back(services, [row["key"] for row in lost])
 
 
 _DOWNLOAD_ANSWERS = {

@@ -75,6 +75,14 @@ STATEMENTS = (
     )
     """,
     "create index uploads_project on uploads (project_id)",
+    # Keys whose objects may exist without a row in uploads: a request at work, or one that was lost.
+    """
+    create table upload_attempts (
+        key text primary key,
+        created_at timestamptz(3) not null default now()
+    )
+    """,
+    "create index upload_attempts_age on upload_attempts (created_at)",
     # One row per write that carried an Idempotency-Key, written in the same transaction.
     """
     create table idempotency_keys (
