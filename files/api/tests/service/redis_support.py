@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 from service.support import free_port, wait_until
@@ -76,6 +78,51 @@ class RedisProcess:
     def stop(self) -> None:
         if self.runs():
             self.kill()
+
+
+class Wire:
+    """A way to a port that can be cut while others still reach it."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._pairs: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._target), 10)
+            self._pairs += [client, server]
+            for source, sink in ((client, server), (server, client)):
+                self._threads.append(threading.Thread(target=_pump, args=(source, sink)))
+                self._threads[-1].start()
+
+    def cut(self) -> None:
+        """Close every connection and take no other; a second cut changes nothing."""
+        for end in (self._listener, *self._pairs):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+        for thread in self._threads:
+            thread.join()
+        for end in (self._listener, *self._pairs):
+            end.close()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
 
 
 def _unprivileged() -> list[str]:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from service.redis_support import PASSWORD as REDIS_PASSWORD
-from service.redis_support import RedisProcess, master, replica, sentinel
+from service.redis_support import RedisProcess, Wire, master, replica, sentinel
 from service.support import PASSWORD, Account, Api, Postgres, login, refresh, register, shared_directory, wait_until
 
 pytestmark = pytest.mark.postgres
@@ -22,12 +22,14 @@ Pair = tuple[Api, Api]
 
 
 @contextmanager
-def two_copies(postgres: Postgres, database: str, directory: Path, redis_url: str) -> Iterator[Pair]:
-    extra = {"REDIS_URL": redis_url, "REDIS_PASSWORD": REDIS_PASSWORD}
-    pair = (
-        Api(postgres.url(database), directory / "redis1.log", "api1", extra),
-        Api(postgres.url(database), directory / "redis2.log", "api2", extra),
-    )
+def two_copies(
+    postgres: Postgres, database: str, directory: Path, redis_url: str, second_url: str | None = None
+) -> Iterator[Pair]:
+    def copy(number: int, url: str) -> Api:
+        extra = {"REDIS_URL": url, "REDIS_PASSWORD": REDIS_PASSWORD}
+        return Api(postgres.url(database), directory / f"redis{number}.log", f"api{number}", extra)
+
+    pair = (copy(1, redis_url), copy(2, second_url or redis_url))
     try:
         for api in pair:
             api.start()
@@ -212,6 +214,23 @@ def test_redis_away_token_ends_and_others_stay_good(redis_apis: Pair, broken_red
     assert end_by_logout(redis_apis, user, user).status_code == 200
     assert statuses(redis_apis, user.access) == [401, 401]
     assert statuses(redis_apis, other.access) == [200, 200]
+
+
+def test_copy_cut_off_from_redis_ends_tokens_on_the_copy_that_is_not(
+    postgres: Postgres, database: str, redis: RedisProcess, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        wire = Wire(redis.port)
+        stack.callback(wire.cut)
+        urls = f"redis://127.0.0.1:{wire.port}/2", f"redis://127.0.0.1:{redis.port}/2"
+        pair = stack.enter_context(two_copies(postgres, database, tmp_path, *urls))
+        first, second = register(pair[0]), register(pair[0])
+        assert statuses(pair, first.access) == statuses(pair, second.access) == [200, 200]
+        wire.cut()
+        for user in (first, second):
+            assert statuses(pair, user.access) == [200, 200]
+            assert end_by_logout(pair, user, user).status_code == 200
+            assert statuses((pair[1], pair[0]), user.access) == [401, 401]
 
 
 def test_redis_that_forgot_everything_brings_no_token_back(redis_apis: Pair, broken_redis: RedisProcess) -> None:
