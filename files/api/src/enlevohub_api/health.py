@@ -9,6 +9,7 @@ from typing import Any
 from litestar import Response, get
 
 from enlevohub_api.database import Connection, Unavailable
+from enlevohub_api.documented import failures
 from enlevohub_api.schemas import iso
 from enlevohub_api.services import Request, services_of
 
@@ -30,7 +31,7 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@get("/health/ready", tags=["health"], summary="Requests can be served")
+@get("/health/ready", tags=["health"], summary="Requests can be served", responses=failures(503))
 async def ready(request: Request) -> Response[dict[str, Any]]:
     """Answer 200, or 503 with a reason: ``draining``, ``database`` or ``schema``."""
     services = services_of(request)
