@@ -42,7 +42,8 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+# Sizes are checked here, more strictly and before anything is decoded.
+Image.MAX_IMAGE_PIXELS = None
 PngImagePlugin.MAX_TEXT_MEMORY = PngImagePlugin.MAX_TEXT_CHUNK
 
 
@@ -122,7 +123,9 @@ def _to_jpeg(file: io.BytesIO) -> bytes:
     if prepared.orientation in _UPRIGHT:
         pixels = pixels.transpose(_UPRIGHT[prepared.orientation])
     result = io.BytesIO()
-    pixels.save(result, "JPEG", quality=QUALITY, exif=b"", icc_profile=None)
+    # The encoder would write down what the image's file said about it.
+    pixels.info.clear()
+    pixels.save(result, "JPEG", quality=QUALITY)
     return result.getvalue()
 
 

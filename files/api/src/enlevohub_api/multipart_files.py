@@ -59,7 +59,8 @@ async def files(chunks: AsyncIterator[bytes], boundary: str, max_size: int) -> A
         max_header_count=MAX_HEADERS,
         max_segment_size=max_size,
         max_segment_count=MAX_PARTS,
-        strict=True,
+        # Strict, the parser refuses a line break after the end that comes in a packet of its own.
+        strict=False,
     )
     file: io.BytesIO | None = None
     try:
