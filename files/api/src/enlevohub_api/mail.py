@@ -8,29 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import smtplib
 import ssl
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate, make_msgid, parseaddr
 from typing import Any
 
+import aiosmtplib
+
 from enlevohub_api.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT = 10.0
-"""Seconds for one step of the conversation."""
-MAX_THREADS = 4
+STEP_TIMEOUT = 10.0
+"""Seconds for one step of the conversation with the server."""
+TOTAL_TIMEOUT = 30.0
+MAX_AT_ONCE = 8
 MAX_WAITING = 200
 PAUSES = (2.0, 10.0)
 """Seconds before a mail is tried again in the background."""
 
 
 class MailError(Exception):
-    """The mail was not sent; the text names the step that failed, nothing else."""
+    """The mail was not sent; the text names the kind of failure, nothing else."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def server_of_tenant(tenant_settings: Mapping[str, Any]) -> MailServer | None:
 
 
 class Mailer:
-    """Sends mails in a few threads."""
+    """Sends mails, a few at a time."""
 
     def __init__(self, ca_file: str) -> None:
         """Trust the system's authorities and those of ``ca_file``."""
@@ -88,7 +89,7 @@ class Mailer:
         self._context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if ca_file:
             self._context.load_verify_locations(ca_file)
-        self._executor = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="mail")
+        self._slots = asyncio.Semaphore(MAX_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def send(self, server: MailServer, to: str, subject: str, text: str) -> None:
@@ -103,7 +104,23 @@ class Mailer:
         except (ValueError, UnicodeError):
             raise MailError("the sender or the recipient is no address") from None
         message.set_content(text)
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._deliver, server, message)
+        if server.user and server.security == "none":
+            raise MailError("a password needs TLS")
+        try:
+            async with self._slots, asyncio.timeout(TOTAL_TIMEOUT):
+                await aiosmtplib.send(
+                    message,
+                    hostname=server.host,
+                    port=server.port,
+                    username=server.user or None,
+                    password=server.password if server.user else None,
+                    use_tls=server.security == "tls",
+                    start_tls=server.security == "starttls",
+                    tls_context=self._context,
+                    timeout=STEP_TIMEOUT,
+                )
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise MailError(type(error).__name__) from None
 
     def send_later(self, server: MailServer, to: str, subject: str, text: str) -> None:
         """Send one mail after the answer, with a few tries; a failure is logged."""
@@ -122,7 +139,6 @@ class Mailer:
                 task.cancel()
             if late:
                 logger.error("mails dropped: the service stops", extra={"count": len(late)})
-        self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _send_patiently(self, server: MailServer, to: str, subject: str, text: str) -> None:
         for pause in (*PAUSES, None):
@@ -134,28 +150,3 @@ class Mailer:
                     await asyncio.sleep(pause)
             else:
                 return
-
-    def _deliver(self, server: MailServer, message: EmailMessage) -> None:
-        step = "connect"
-        try:
-            with self._connect(server) as client:
-                step = "greeting"
-                client.ehlo_or_helo_if_needed()
-                if server.security == "starttls":
-                    step = "STARTTLS"
-                    client.starttls(context=self._context)
-                    client.ehlo()
-                if server.user:
-                    if server.security == "none":
-                        raise MailError("a password needs TLS")
-                    step = "login"
-                    client.login(server.user, server.password)
-                step = "delivery"
-                client.send_message(message)
-        except (smtplib.SMTPException, OSError, ValueError) as error:
-            raise MailError(f"{step} failed: {type(error).__name__}") from None
-
-    def _connect(self, server: MailServer) -> smtplib.SMTP:
-        if server.security == "tls":
-            return smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT, context=self._context)
-        return smtplib.SMTP(server.host, server.port, timeout=TIMEOUT)

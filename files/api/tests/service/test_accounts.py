@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import statistics
 import time
 from collections.abc import Iterator
@@ -365,3 +366,20 @@ def test_partner_refused_leaves_nothing_behind(
 @pytest.mark.parametrize("specialty", [[], "pintura", [1], None])
 def test_contractor_needs_a_specialty(api: Api, account: Account, specialty: object) -> None:
     assert partner(api, account, "contractor", specialty=specialty)[1].status_code == 400
+
+
+def test_silent_mail_server_does_not_keep_the_service_from_leaving(
+    postgres: Postgres, database: str, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        extra = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(silent.getsockname()[1]), "SMTP_FROM": "hub@obra.com"}
+        api = Api(postgres.url(database), tmp_path / "api.log", extra=extra)
+        try:
+            api.start()
+            assert forgot(api, register(api).email).status_code == 200
+            api.terminate()
+            assert api.process is not None
+            assert api.process.wait(60) == 0
+        finally:
+            api.stop()
+    assert "mails dropped: the service stops" in api.log_path.read_text()
