@@ -15,6 +15,8 @@ from enlevohub_api.services import Request, services_of
 
 READY_TIMEOUT = 2.0
 """Seconds the readiness check waits for the database."""
+SCHEMA_REVISION = "0003"
+"""The newest revision of `migrations`: requests cannot be served on an older schema."""
 
 _STARTED = time.monotonic()
 
@@ -38,16 +40,21 @@ async def ready(request: Request) -> Response[dict[str, Any]]:
     if services.drain.draining:
         return _not_ready("draining", "O serviço está sendo desligado")
 
-    async def schema_exists(connection: Connection) -> bool:
-        return bool(await connection.fetchval("select to_regclass('public.alembic_version') is not null"))
-
     try:
-        migrated = await services.health_database.read(schema_exists, wait=READY_TIMEOUT)
+        migrated = await services.health_database.read(_schema_is_there, wait=READY_TIMEOUT)
     except Unavailable:
         return _not_ready("database", "O banco de dados não está disponível")
     if not migrated:
         return _not_ready("schema", "O banco de dados ainda não foi preparado")
     return Response({"status": "ready"}, status_code=200)
+
+
+async def _schema_is_there(connection: Connection) -> bool:
+    """Tell whether the schema is as new as this version needs; a newer one is fine."""
+    if not await connection.fetchval("select to_regclass('public.alembic_version') is not null"):
+        return False
+    revision = await connection.fetchval("select max(version_num) from public.alembic_version")
+    return revision is not None and revision >= SCHEMA_REVISION
 
 
 def _not_ready(reason: str, message: str) -> Response[dict[str, Any]]:

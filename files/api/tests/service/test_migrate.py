@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from enlevohub_api.health import SCHEMA_REVISION
+from enlevohub_api.health import __file__ as SOURCE
 from enlevohub_api.migrate import LOCK_KEY
 from service.support import Api, Postgres, free_port, register, run_cli, wait_until
 
@@ -128,5 +130,25 @@ def test_service_runs_on_a_newer_schema(postgres: Postgres, tmp_path: Path) -> N
         api.start()
         assert httpx.get(f"{api.base}/health/ready", timeout=30).status_code == 200
         assert register(api).answer["user"]["role"] == "MASTER"
+    finally:
+        api.stop()
+
+
+def test_schema_revision_of_readiness_is_the_newest() -> None:
+    versions = Path(SOURCE).parent / "migrations" / "versions"
+    assert sorted(path.name[:4] for path in versions.glob("[0-9]*.py"))[-1] == SCHEMA_REVISION
+
+
+def test_service_is_not_ready_on_an_older_schema(postgres: Postgres, tmp_path: Path) -> None:
+    name = postgres.create_database()
+    run(postgres.url(name))
+    postgres.sql("update alembic_version set version_num = '0001'", name)
+    api = Api(postgres.url(name), tmp_path / "api.log")
+    try:
+        api.start()
+        answer = httpx.get(f"{api.base}/health/ready", timeout=30)
+        assert (answer.status_code, answer.json()["reason"]) == (503, "schema")
+        postgres.sql(f"update alembic_version set version_num = '{SCHEMA_REVISION}'", name)
+        assert httpx.get(f"{api.base}/health/ready", timeout=30).status_code == 200
     finally:
         api.stop()
