@@ -17,7 +17,7 @@ from enlevohub_api.database import Connection
 from enlevohub_api.documented import failures
 from enlevohub_api.errors import ApiError, bad_request, not_found
 from enlevohub_api.mail import server_of_settings, server_of_tenant
-from enlevohub_api.ratelimit import Counter, client_address, count, forget, know, too_many
+from enlevohub_api.ratelimit import Counter, client_address, count, forget, succeed, too_many
 from enlevohub_api.schemas import (
     Camel,
     ContractorSummary,
@@ -279,8 +279,7 @@ async def reset_password(request: Request) -> MessageAnswer:
             raise _token_refused()
         await connection.execute("delete from password_resets where user_id = $1", owner)
         await end_sessions(connection, owner)
-        await forget(connection, Counter(services.settings.limit_login, "login", email, address))
-        await know(connection, email, address)
+        await succeed(connection, email, address, Counter(services.settings.limit_login, "login", email, address))
 
     await services.revocations.change(str(owner), work)
     return MessageAnswer("Senha alterada, entre com a nova")

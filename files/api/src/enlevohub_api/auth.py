@@ -13,7 +13,7 @@ from enlevohub_api.accounts import change_password, forgot_password, me, reset_p
 from enlevohub_api.database import Connection
 from enlevohub_api.documented import failures
 from enlevohub_api.errors import ApiError, bad_request
-from enlevohub_api.ratelimit import Counter, client_address, count, forget, is_known, know, refund, too_many
+from enlevohub_api.ratelimit import Counter, client_address, count, is_known, succeed, too_many
 from enlevohub_api.schemas import (
     AuthResult,
     Camel,
@@ -210,9 +210,7 @@ async def login(request: Request) -> AuthResult:
         if not account["is_active"]:
             raise _login_refused("Sua conta está inativa")
         answer = await open_session(services, connection, account)
-        await forget(connection, pair)
-        await refund(connection, shared)
-        await know(connection, email, address)
+        await succeed(connection, email, address, pair, shared)
         return answer
 
     return await services.database.write(work)

@@ -34,11 +34,8 @@ delete from rate_limits where key in (
 )
 """
 
-_REFUND = """
-update rate_limits r set count = greatest(r.count - 1, 0)
-from (select key from rate_limits where key = any ($1::bytea[]) order by key for update) locked
-where r.key = locked.key
-"""
+_LOCK = "select key from rate_limits where key = any ($1::bytea[]) order by key for update"
+"""All statements take their rows in the order of the keys: attempts at once do not block each other for ever."""
 
 
 class Counter:
@@ -57,18 +54,13 @@ async def count(connection: Connection, counters: Sequence[Counter]) -> int | No
     they do not wait for the disk or for a standby.
     """
     await connection.execute("set local synchronous_commit = off")
-    if random.random() < SWEEP_CHANCE:
-        await connection.execute(_SWEEP)
     rows = await connection.fetch(
         _COUNT, [counter.key for counter in counters], [counter.limit.seconds for counter in counters]
     )
+    if random.random() < SWEEP_CHANCE:
+        await connection.execute(_SWEEP)
     limits = {counter.key: counter.limit.count for counter in counters}
     return max((row["wait"] for row in rows if row["count"] > limits[row["key"]]), default=None)
-
-
-async def refund(connection: Connection, counters: Sequence[Counter]) -> None:
-    """Take back one attempt: it was no failure."""
-    await connection.execute(_REFUND, [counter.key for counter in counters])
 
 
 async def forget(connection: Connection, counter: Counter) -> None:
@@ -76,12 +68,22 @@ async def forget(connection: Connection, counter: Counter) -> None:
     await connection.execute("delete from rate_limits where key = $1", counter.key)
 
 
-async def know(connection: Connection, account: str, address: str) -> None:
-    """Remember that an account's owner was at an address: attacks from elsewhere do not lock that one out."""
+async def succeed(
+    connection: Connection, account: str, address: str, own: Counter, shared: Sequence[Counter] = ()
+) -> None:
+    """Take an attempt back that was the owner's: ``own`` starts anew, ``shared`` counters have one less.
+
+    The address is remembered: attacks from elsewhere do not lock the owner out there.
+    """
+    known = _digest("known", account, address)
+    keys = [counter.key for counter in shared]
+    await connection.execute(_LOCK, [known, own.key, *keys])
+    await forget(connection, own)
+    await connection.execute("update rate_limits set count = count - 1 where key = any ($1) and count > 0", keys)
     await connection.execute(
         """insert into rate_limits (key, count, expires_at) values ($1, 0, now() + make_interval(days => $2))
            on conflict (key) do update set expires_at = excluded.expires_at""",
-        _digest("known", account, address),
+        known,
         KNOWN_DAYS,
     )
 

@@ -79,6 +79,14 @@ def test_good_login_starts_the_count_anew(api: Api, account: Account) -> None:
         assert login(api, account.email, address, PASSWORD).status_code == 200
 
 
+def test_good_logins_at_once_all_pass(apis: Pair, account: Account) -> None:
+    address = random_address()
+    with ThreadPoolExecutor(6) as pool:
+        numbers = range(limit("LIMIT_LOGIN").count)
+        answers = list(pool.map(lambda number: login(apis[number % 2], account.email, address, PASSWORD), numbers))
+    assert [answer.status_code for answer in answers] == [200] * len(answers)
+
+
 def test_window_ends(api: Api, account: Account, postgres: Postgres, database: str) -> None:
     address = random_address()
     for _ in range(limit("LIMIT_LOGIN").count + 1):

@@ -11,9 +11,21 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.mail_support import make_certificate
 from service.redis_support import PASSWORD as REDIS_PASSWORD
 from service.redis_support import RedisProcess, Wire, master, replica, sentinel
-from service.support import PASSWORD, Account, Api, Postgres, login, refresh, register, shared_directory, wait_until
+from service.support import (
+    PASSWORD,
+    Account,
+    Api,
+    Postgres,
+    free_port,
+    login,
+    refresh,
+    register,
+    shared_directory,
+    wait_until,
+)
 
 pytestmark = pytest.mark.postgres
 
@@ -251,8 +263,7 @@ def test_redis_back_is_used_again(redis_apis: Pair, broken_redis: RedisProcess) 
 
     def up() -> bool:
         statuses(redis_apis, user.access)
-        text = httpx.get(f"http://127.0.0.1:{redis_apis[0].metrics_port}/metrics").text
-        return "enlevohub_redis_up 1.0" in text
+        return redis_up(redis_apis[0])
 
     wait_until(up, "redis is used again")
     assert end_by_logout(redis_apis, user, user).status_code == 200
@@ -271,6 +282,39 @@ def test_redis_with_another_password_only_makes_slower(postgres: Postgres, datab
         assert end_by_logout(pair, user, user).status_code == 200
         assert statuses(pair, user.access) == [401, 401]
         assert REDIS_PASSWORD not in pair[0].log_path.read_text()
+
+
+def test_redis_over_tls_is_used_when_its_authority_is_known(postgres: Postgres, database: str, tmp_path: Path) -> None:
+    with shared_directory("redis-tls") as directory, ExitStack() as stack:
+        certificate = make_certificate(directory)
+        for path in directory.iterdir():
+            path.chmod(0o644)
+        tls_port = free_port()
+        lines = [f"requirepass {REDIS_PASSWORD}", f"tls-port {tls_port}", "tls-auth-clients no"]
+        lines += [f"tls-cert-file {certificate}", f"tls-key-file {certificate}", f"tls-ca-cert-file {certificate}"]
+        server = RedisProcess(directory, "tls", lines)
+        stack.callback(server.stop)
+        server.start()
+        url = f"rediss://localhost:{tls_port}/0"
+        known = {"REDIS_URL": url, "REDIS_PASSWORD": REDIS_PASSWORD, "REDIS_CA_FILE": str(certificate)}
+        unknown = {"REDIS_URL": url, "REDIS_PASSWORD": REDIS_PASSWORD}
+        pair = (
+            Api(postgres.url(database), tmp_path / "known.log", "api1", known),
+            Api(postgres.url(database), tmp_path / "unknown.log", "api2", unknown),
+        )
+        for api in pair:
+            stack.callback(api.stop)
+            api.start()
+        user = register(pair[0])
+        assert statuses(pair, user.access) == [200, 200]
+        assert [redis_up(api) for api in pair] == [True, False]
+        assert end_by_logout(pair, user, user).status_code == 200
+        assert server.ask("EXISTS", f"enlevohub:tokens:{user.user_id}") == "1"
+        assert statuses(pair, user.access) == [401, 401]
+
+
+def redis_up(api: Api) -> bool:
+    return "enlevohub_redis_up 1.0" in httpx.get(f"http://127.0.0.1:{api.metrics_port}/metrics", timeout=30).text
 
 
 def test_sentinel_failover_keeps_ended_tokens_ended(postgres: Postgres, database: str, tmp_path: Path) -> None:
@@ -301,8 +345,7 @@ def test_sentinel_failover_keeps_ended_tokens_ended(postgres: Postgres, database
         def up_again() -> bool:
             assert [statuses(pair, user.access) for user in (early, late)] == [[401, 401]] * 2
             assert statuses(pair, other.access) == [200, 200]
-            pages = [httpx.get(f"http://127.0.0.1:{api.metrics_port}/metrics").text for api in pair]
-            return all("enlevohub_redis_up 1.0" in page for page in pages)
+            return all(redis_up(api) for api in pair)
 
         wait_until(up_again, "the new master is used", 60)
         assert end_by_logout(pair, other, other).status_code == 200
