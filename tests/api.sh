@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 environment=build/api-venv
 
-requirements/packages.sh postgresql redis-server redis-sentinel openssl
+requirements/packages.sh postgresql redis-server openssl
 locked=(files/api/requirements.txt files/api/requirements-test.txt)
 if ! cat "${locked[@]}" | cmp --silent - "$environment/locked" 2> /dev/null; then
     requirements/install.sh "$environment" "${locked[@]}"
