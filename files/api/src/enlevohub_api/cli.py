@@ -1,4 +1,4 @@
-"""Command line: ``enlevohub-api serve | migrate | healthcheck``.
+"""Command line: ``enlevohub-api serve | migrate | grant-root | healthcheck``.
 
 Heavy modules are imported by the command that needs them: the health check runs every few seconds.
 """
@@ -20,10 +20,14 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("serve", help="answer requests until SIGTERM")
     migrate = commands.add_parser("migrate", help="upgrade the database schema to the newest revision")
     migrate.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for a leader and the lock (60)")
+    grant = commands.add_parser("grant-root", help="give a user the role ROOT, which no registration gives")
+    grant.add_argument("email", help="e-mail of an existing user")
     commands.add_parser("healthcheck", help="ask the local service whether it is alive")
     options = parser.parse_args(arguments)
     if options.command == "healthcheck":
         return healthcheck()
+    if options.command == "grant-root":
+        return _grant_root(options.email)
     return _serve() if options.command == "serve" else _migrate(options.timeout)
 
 
@@ -68,6 +72,23 @@ def _migrate(timeout: float) -> int:
         print(migrate(dsn, timeout))
     except MigrationError as error:
         print(f"enlevohub-api: migration failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _grant_root(email: str) -> int:
+    from enlevohub_api.settings import SettingsError, load_database_url
+
+    try:
+        dsn = load_database_url(os.environ)
+    except SettingsError as error:
+        return _configuration_error(error)
+    from enlevohub_api.operators import OperatorError, grant_root
+
+    try:
+        print(grant_root(dsn, email))
+    except OperatorError as error:
+        print(f"enlevohub-api: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -260,6 +260,10 @@ class Database:
                 self._release(pooled)
                 return result
 
+    def usage(self) -> dict[str, int]:
+        """Count the connections by their state."""
+        return {"busy": len(self._busy), "idle": len(self._idle)}
+
     async def close(self) -> None:
         """Wait for the running writes and close every connection."""
         self._closed = True

@@ -12,6 +12,7 @@ from litestar.types import ExceptionHandlersMap
 
 from enlevohub_api.database import RETRY_AFTER_SECONDS, OutcomeUnknown, Unavailable
 from enlevohub_api.passwords import TooBusy
+from enlevohub_api.storage import StorageFull, StorageUnavailable
 from enlevohub_api.validation import InvalidInput, Issue, query_issue
 
 logger = logging.getLogger(__name__)
@@ -20,12 +21,13 @@ logger = logging.getLogger(__name__)
 class ApiError(Exception):
     """A failure with a status and a body of the contract."""
 
-    def __init__(self, status: int, error: str, message: str) -> None:
-        """Keep status, the short ``error`` name and the ``message`` for people."""
+    def __init__(self, status: int, error: str, message: str, headers: dict[str, str] | None = None) -> None:
+        """Keep status, the short ``error`` name, the ``message`` for people and further headers."""
         super().__init__(message)
         self.status = status
         self.error = error
         self.message = message
+        self.headers = headers
 
 
 def unauthorized(message: str = "Token ausente, inválido ou expirado") -> ApiError:
@@ -67,7 +69,7 @@ def _camel(name: str) -> str:
 
 
 def _on_api_error(_: Request[Any, Any, Any], error: ApiError) -> Response[dict[str, Any]]:
-    return _answer(error.status, {"error": error.error, "message": error.message})
+    return _answer(error.status, {"error": error.error, "message": error.message}, error.headers)
 
 
 def _on_invalid_input(_: Request[Any, Any, Any], error: InvalidInput) -> Response[dict[str, Any]]:
@@ -89,6 +91,10 @@ def _on_unavailable(_: Request[Any, Any, Any], __: Exception) -> Response[dict[s
     message = "Serviço temporariamente indisponível, tente de novo em instantes"
     body = {"error": "Service Unavailable", "message": message}
     return _answer(503, body, {"retry-after": str(RETRY_AFTER_SECONDS)})
+
+
+def _on_storage_full(_: Request[Any, Any, Any], __: StorageFull) -> Response[dict[str, Any]]:
+    return _answer(507, {"error": "Insufficient Storage", "message": "Não há espaço para guardar o arquivo"})
 
 
 def _on_outcome_unknown(_: Request[Any, Any, Any], error: OutcomeUnknown) -> Response[dict[str, Any]]:
@@ -123,6 +129,8 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     asyncpg.DataError: _on_database_input,
     Unavailable: _on_unavailable,
     TooBusy: _on_unavailable,
+    StorageUnavailable: _on_unavailable,
+    StorageFull: _on_storage_full,
     OutcomeUnknown: _on_outcome_unknown,
     HTTPException: _on_http,
     Exception: _on_unexpected,

@@ -9,11 +9,14 @@ from typing import Any
 from litestar import Response, get
 
 from enlevohub_api.database import Connection, Unavailable
+from enlevohub_api.documented import failures
 from enlevohub_api.schemas import iso
 from enlevohub_api.services import Request, services_of
 
 READY_TIMEOUT = 2.0
 """Seconds the readiness check waits for the database."""
+SCHEMA_REVISION = "0003"
+"""The newest revision of `migrations`: requests cannot be served on an older schema."""
 
 _STARTED = time.monotonic()
 
@@ -30,23 +33,28 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@get("/health/ready", tags=["health"], summary="Requests can be served")
+@get("/health/ready", tags=["health"], summary="Requests can be served", responses=failures(503))
 async def ready(request: Request) -> Response[dict[str, Any]]:
     """Answer 200, or 503 with a reason: ``draining``, ``database`` or ``schema``."""
     services = services_of(request)
     if services.drain.draining:
         return _not_ready("draining", "O serviço está sendo desligado")
 
-    async def schema_exists(connection: Connection) -> bool:
-        return bool(await connection.fetchval("select to_regclass('public.alembic_version') is not null"))
-
     try:
-        migrated = await services.health_database.read(schema_exists, wait=READY_TIMEOUT)
+        migrated = await services.health_database.read(_schema_is_there, wait=READY_TIMEOUT)
     except Unavailable:
         return _not_ready("database", "O banco de dados não está disponível")
     if not migrated:
         return _not_ready("schema", "O banco de dados ainda não foi preparado")
     return Response({"status": "ready"}, status_code=200)
+
+
+async def _schema_is_there(connection: Connection) -> bool:
+    """Tell whether the schema is as new as this version needs; a newer one is fine."""
+    if not await connection.fetchval("select to_regclass('public.alembic_version') is not null"):
+        return False
+    revision = await connection.fetchval("select max(version_num) from public.alembic_version")
+    return revision is not None and revision >= SCHEMA_REVISION
 
 
 def _not_ready(reason: str, message: str) -> Response[dict[str, Any]]:

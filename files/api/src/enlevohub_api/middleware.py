@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -12,6 +13,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from enlevohub_api.logs import REQUEST_ID
+from enlevohub_api.metrics import UNKNOWN_ROUTE, Metrics
 
 logger = logging.getLogger("enlevohub_api.request")
 
@@ -19,12 +21,13 @@ _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}")
 
 
 class Drain:
-    """Whether the service is leaving, and how many requests run."""
+    """Whether the service is leaving, how many requests run, and when the last one came that is no health probe."""
 
     def __init__(self) -> None:
         """Start in service."""
         self.draining = False
         self.running = 0
+        self.last_request = 0.0
 
 
 def request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -38,10 +41,11 @@ def request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
 class RequestLayer:
     """Wraps the application; adds headers to every answer and logs it."""
 
-    def __init__(self, app: ASGIApp, drain: Drain, instance: str) -> None:
+    def __init__(self, app: ASGIApp, drain: Drain, instance: str, metrics: Metrics) -> None:
         """Wrap ``app``; ``instance`` goes into X-Served-By."""
         self._app = app
         self._drain = drain
+        self._metrics = metrics
         self._instance = instance.encode("latin-1", "replace")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,6 +60,8 @@ class RequestLayer:
         REQUEST_ID.set(identity)
         started = time.perf_counter()
         status = 0
+        path = scope["path"]
+        health = path == "/health" or path.startswith("/health/")
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -69,12 +75,14 @@ class RequestLayer:
             await send(message)
 
         self._drain.running += 1
+        if not health:
+            self._drain.last_request = asyncio.get_running_loop().time()
         try:
             await self._app(scope, receive, send_with_headers)
         finally:
             self._drain.running -= 1
-            path = scope["path"]
-            health = path == "/health" or path.startswith("/health/")
+            seconds = time.perf_counter() - started
+            self._metrics.observe(scope["method"], scope.get("path_template") or UNKNOWN_ROUTE, status or 500, seconds)
             if not (health and 200 <= status < 300):
                 logger.info(
                     "request",
@@ -82,6 +90,6 @@ class RequestLayer:
                         "method": scope["method"],
                         "path": path,
                         "status": status,
-                        "ms": round((time.perf_counter() - started) * 1000, 1),
+                        "ms": round(seconds * 1000, 1),
                     },
                 )

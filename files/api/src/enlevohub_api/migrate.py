@@ -39,7 +39,8 @@ def migrate(dsn: Dsn, timeout: float) -> str:
         timeout: seconds to wait for a read-write leader and for the lock, together.
 
     Returns:
-        ``migrated: <from> -> <to>`` or ``already at <revision>``.
+        ``migrated: <from> -> <to>``, ``already at <revision>``, or that the schema is newer and was left alone:
+        a service that is rolled back finds it so.
 
     Raises:
         MigrationError: no leader or no lock in time, or a statement failed; nothing was changed.
@@ -102,10 +103,15 @@ def _upgrade(connection: Any) -> str:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    head = ScriptDirectory.from_config(config).get_current_head()
+    scripts = ScriptDirectory.from_config(config)
+    head = scripts.get_current_head()
     before = _revision(connection)
     if before == head:
         return f"already at {head}"
+    if before is not None and before not in {script.revision for script in scripts.walk_revisions()}:
+        if head is not None and before > head:
+            return f"left alone: the schema is at {before}, newer than {head} of this version"
+        raise MigrationError(f"the schema is at {before}, a revision that this version does not know")
     connection.exec_driver_sql(f"set lock_timeout = '{STATEMENT_LOCK_TIMEOUT}'")
     connection.commit()
     command.upgrade(config, "head")

@@ -11,15 +11,40 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from enlevohub_api import __version__
-from enlevohub_api.schemas import LoginBody, ProjectBody, RefreshBody, RegisterBody
+from enlevohub_api.accounts import ACCOUNT_BODIES
+from enlevohub_api.auth import AUTH_BODIES
+from enlevohub_api.construction import CONSTRUCTION_BODIES, UPLOADS
+from enlevohub_api.rbac_routes import RBAC_BODIES
+from enlevohub_api.schemas import LoginBody, RefreshBody, RegisterBody
+from enlevohub_api.tenant import TENANT_BODIES
+from enlevohub_api.users import USER_BODIES
 
 REQUEST_BODIES: dict[tuple[str, str], type[msgspec.Struct]] = {
     ("/api/v1/auth/register", "post"): RegisterBody,
     ("/api/v1/auth/login", "post"): LoginBody,
     ("/api/v1/auth/refresh", "post"): RefreshBody,
-    ("/api/v1/projects", "post"): ProjectBody,
+    **AUTH_BODIES,
+    **CONSTRUCTION_BODIES,
+    **ACCOUNT_BODIES,
+    **RBAC_BODIES,
+    **TENANT_BODIES,
+    **USER_BODIES,
 }
 """Bodies are decoded strictly by the handlers, so the framework does not see their types."""
+
+
+_FILES = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"photos": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                "required": ["photos"],
+            }
+        }
+    },
+}
 
 
 def with_request_bodies(schema: dict[str, Any]) -> dict[str, Any]:
@@ -31,6 +56,8 @@ def with_request_bodies(schema: dict[str, Any]) -> dict[str, Any]:
     for (path, method), reference in zip(REQUEST_BODIES, references, strict=True):
         body = {"required": True, "content": {"application/json": {"schema": reference}}}
         paths[path][method] = {**paths[path][method], "requestBody": body}
+    for path in UPLOADS:
+        paths[path]["post"] = {**paths[path]["post"], "requestBody": _FILES}
     merged = {**schema.get("components", {})}
     merged["schemas"] = {**merged.get("schemas", {}), **components}
     return {**schema, "paths": paths, "components": merged}

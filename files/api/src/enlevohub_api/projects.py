@@ -1,61 +1,56 @@
-"""Projects: list, create, detail. Every query is bound to the caller's tenant; a CONTRACTOR sees assigned projects."""
+"""Projects. Every query is bound to the caller's tenant; a CONTRACTOR sees assigned projects."""
 
 from __future__ import annotations
 
 import uuid
-from decimal import Decimal
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated
 
-import asyncpg
 import msgspec
-from litestar import Router, get, post
+from litestar import Router, delete, get, patch, post
 from litestar.params import FromPath, QueryParameter
 
+from enlevohub_api.construction_schemas import DashboardStats, ProjectChanged, ProjectChanges, ProjectStatistics
 from enlevohub_api.database import Connection
+from enlevohub_api.documented import failures
 from enlevohub_api.errors import not_found
+from enlevohub_api.idempotency import IdempotencyKey, write_once
 from enlevohub_api.schemas import (
     PROJECT_STATUSES,
-    CreatedCount,
-    DetailCount,
+    Camel,
     Evolution,
-    EvolutionWithUser,
+    MessageAnswer,
     ProjectBody,
     ProjectCreated,
     ProjectDetail,
     ProjectPage,
     ProjectRow,
     ProjectStatus,
-    RowCount,
     SortField,
     SortOrder,
-    Unit,
-    UserSummary,
-    iso,
-    iso_or_none,
     paginate,
 )
 from enlevohub_api.services import Request, caller_of, requires, services_of
-from enlevohub_api.tokens import AccessClaims
+from enlevohub_api.sql import (
+    EVOLUTION_COLUMNS,
+    EVOLUTION_ORDER,
+    LATEST_EVOLUTION,
+    PROJECT_COLUMNS,
+    UNIT_COLUMNS,
+    UNIT_TOTALS,
+    count_of,
+    decimal,
+    fetch_json,
+    like_pattern,
+    project_not_found,
+    sent_fields,
+    set_list,
+    visible_project,
+    visible_projects,
+)
 from enlevohub_api.validation import parse_body, to_utc
 
-_COLUMNS = """p.id, p.tenant_id, p.name, p.description, p.address, p.status, p.start_date, p.expected_end_date,
-p.actual_end_date, p.budget, p.scheduling_mode, p.holidays, p.metadata, p.quantidade_unidades, p.created_at,
-p.updated_at"""
-
-_EVOLUTION_COLUMNS = """e.id, e.project_id, e.date, e.percentage, e.phase, e.photos, e.notes, e.reported_by,
-e.created_at, e.updated_at"""
-
-_COUNTS = """
-(select count(*) from units u where u.project_id = p.id) as unit_count,
-(select count(*) from evolutions e where e.project_id = p.id) as evolution_count
-"""
-
-_LATEST_EVOLUTIONS = f"""
-select distinct on (e.project_id) {_EVOLUTION_COLUMNS} from evolutions e
-where e.project_id = any($1) order by e.project_id, e.date desc, e.created_at desc, e.id
-"""
-
-_SORT_COLUMNS: dict[str, str] = {
+SORT_COLUMNS: dict[str, str] = {
     "name": "p.name",
     "createdAt": "p.created_at",
     "updatedAt": "p.updated_at",
@@ -63,102 +58,67 @@ _SORT_COLUMNS: dict[str, str] = {
     "budget": "p.budget",
 }
 
-ABSENT_RELATIONS = 0
-"""The schema has no activities, purchase orders or financial transactions, so a project has none of them."""
+# The schema has no activities, purchase orders or financial transactions, so a project has none of them.
+_ROW = f"""
+{PROJECT_COLUMNS}, {LATEST_EVOLUTION},
+json_build_object('units', {count_of("units")}, 'evolutions', {count_of("evolutions")}, 'activities', 0) as "_count"
+"""
+
+_CHANGED = f"""
+{PROJECT_COLUMNS}, {LATEST_EVOLUTION},
+json_build_object('units', {count_of("units")}, 'evolutions', {count_of("evolutions")}) as "_count"
+"""
+
+_RECENT = f"""
+{PROJECT_COLUMNS}, {LATEST_EVOLUTION}, json_build_object('units', {count_of("units")}) as "_count"
+"""
+
+_DETAIL = f"""
+{PROJECT_COLUMNS},
+(select coalesce(json_agg(one), '[]') from (
+    select {EVOLUTION_COLUMNS}, json_build_object('id', who.id, 'name', who.name) as user
+    from evolutions e join users who on who.id = e.reported_by
+    where e.project_id = p.id order by {EVOLUTION_ORDER}
+) one) as evolutions,
+(select coalesce(json_agg(one), '[]') from (
+    select {UNIT_COLUMNS.replace("u.price,", "coalesce(u.price, 0) as price,")}
+    from units u where u.project_id = p.id order by u.code
+) one) as units,
+json_build_object('units', {count_of("units")}, 'evolutions', {count_of("evolutions")}, 'purchaseOrders', 0,
+                  'financialTransactions', 0) as "_count"
+"""
+
+_INSERT = f"""
+with p as (
+    insert into projects (id, tenant_id, name, description, address, status, start_date, expected_end_date, budget,
+                          quantidade_unidades, metadata)
+    select $1, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11 from tenants t where t.id = $2::uuid
+    returning *
+)
+select to_json(answer) from (
+    select {PROJECT_COLUMNS}, '[]'::json as evolutions, '{{"units": 0, "evolutions": 0}}'::json as "_count" from p
+) answer
+"""
+
+_DATES = {"start_date": "startDate", "expected_end_date": "expectedEndDate", "actual_end_date": "actualEndDate"}
 
 
-class _Conditions:
-    """Collects conditions and their arguments in step."""
+class _Found(Camel):
+    """What the list query gives."""
 
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.arguments: list[Any] = []
-
-    def add(self, text: str, argument: object) -> None:
-        """Add a condition whose ``{}`` stands for the argument."""
-        self.arguments.append(argument)
-        self.texts.append(text.replace("{}", f"${len(self.arguments)}"))
-
-    @property
-    def where(self) -> str:
-        return " and ".join(self.texts)
+    total: int
+    data: list[ProjectRow]
 
 
-def _visible_to(caller: AccessClaims) -> _Conditions:
-    """Give the conditions that keep a caller to the own tenant and, for a CONTRACTOR, to assigned projects."""
-    conditions = _Conditions()
-    conditions.add("p.tenant_id = {}::uuid", caller.tenant_id)
-    if caller.role == "CONTRACTOR":
-        conditions.add(
-            "exists (select 1 from project_contractors pc where pc.project_id = p.id and pc.contractor_id = {}::uuid)",
-            caller.contractor_id,
-        )
-    return conditions
+def sign_photos(request: Request, evolutions: Iterable[Evolution]) -> None:
+    """Turn the keys of photos into URLs."""
+    photos = services_of(request).photos
+    for evolution in evolutions:
+        if evolution.photos:
+            evolution.photos = photos.sign_all(evolution.photos, evolution.project_id)
 
 
-def _project_fields(row: asyncpg.Record) -> dict[str, Any]:
-    return {
-        "id": str(row["id"]),
-        "tenant_id": str(row["tenant_id"]),
-        "name": row["name"],
-        "description": row["description"],
-        "address": row["address"],
-        "status": row["status"],
-        "start_date": iso_or_none(row["start_date"]),
-        "expected_end_date": iso_or_none(row["expected_end_date"]),
-        "actual_end_date": iso_or_none(row["actual_end_date"]),
-        "budget": float(row["budget"]),
-        "scheduling_mode": row["scheduling_mode"],
-        "holidays": row["holidays"],
-        "metadata": row["metadata"],
-        "quantidade_unidades": row["quantidade_unidades"],
-        "created_at": iso(row["created_at"]),
-        "updated_at": iso(row["updated_at"]),
-    }
-
-
-def _evolution_fields(row: asyncpg.Record) -> dict[str, Any]:
-    return {
-        "id": str(row["id"]),
-        "project_id": str(row["project_id"]),
-        "date": iso(row["date"]),
-        "percentage": float(row["percentage"]),
-        "phase": row["phase"],
-        "photos": row["photos"],
-        "notes": row["notes"],
-        "reported_by": str(row["reported_by"]),
-        "created_at": iso(row["created_at"]),
-        "updated_at": iso(row["updated_at"]),
-    }
-
-
-def _unit(row: asyncpg.Record) -> Unit:
-    return Unit(
-        id=str(row["id"]),
-        project_id=str(row["project_id"]),
-        code=row["code"],
-        type=row["type"],
-        floor=row["floor"],
-        area=float(row["area"]),
-        bedrooms=row["bedrooms"],
-        bathrooms=row["bathrooms"],
-        price=float(row["price"] or 0),
-        status=row["status"],
-        block_id=None if row["block_id"] is None else str(row["block_id"]),
-        floor_plan_id=None if row["floor_plan_id"] is None else str(row["floor_plan_id"]),
-        metadata=row["metadata"],
-        created_at=iso(row["created_at"]),
-        updated_at=iso(row["updated_at"]),
-    )
-
-
-def like_pattern(text: str) -> str:
-    """Make the pattern of a substring search; the text's own wildcards mean themselves."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
-
-
-@get("/", guards=[requires("projects:view")], summary="List projects")
+@get("/", guards=[requires("projects:view")], summary="List projects", responses=failures(400, 401, 403))
 async def list_projects(
     request: Request,
     page: Annotated[int, QueryParameter(ge=1, le=1_000_000)] = 1,
@@ -169,130 +129,188 @@ async def list_projects(
     sort_order: Annotated[SortOrder, QueryParameter(name="sortOrder")] = "desc",
 ) -> ProjectPage:
     """Give one page of the caller's projects, each with its latest evolution."""
-    conditions = _visible_to(caller_of(request))
+    conditions = visible_projects(caller_of(request))
     if search:
         conditions.add("(p.name ilike {} or p.description ilike {})", like_pattern(search))
     if status:
         conditions.add("p.status = {}", status)
-    order = f"{_SORT_COLUMNS[sort_by]} {'asc' if sort_order == 'asc' else 'desc'}, p.id"
-    count_query = f"select count(*) from projects p where {conditions.where}"
-    page_query = (
-        f"select {_COLUMNS}, {_COUNTS} from projects p where {conditions.where} "
-        f"order by {order} limit {limit:d} offset {(page - 1) * limit:d}"
+    where = conditions.where
+    order = f"{SORT_COLUMNS[sort_by]} {'asc' if sort_order == 'asc' else 'desc'}, p.id"
+    query = f"""
+    select json_build_object(
+        'total', (select count(*) from projects p where {where}),
+        'data', (select coalesce(json_agg(one), '[]') from (
+            select {_ROW} from (
+                select * from projects p where {where} order by {order}
+                limit {conditions.argument(limit)} offset {conditions.argument((page - 1) * limit)}
+            ) p order by {order}
+        ) one)
+    )
+    """
+    found = await services_of(request).database.read(
+        lambda connection: fetch_json(connection, _Found, query, *conditions.arguments)
+    )
+    assert found is not None
+    for row in found.data:
+        sign_photos(request, row.evolutions)
+    return ProjectPage(data=found.data, pagination=paginate(page, limit, found.total))
+
+
+@post(
+    "/", guards=[requires("projects:create")], summary="Create a project", responses=failures(400, 401, 403, 409, 413)
+)
+async def create_project(request: Request, idempotency_key: IdempotencyKey = None) -> ProjectCreated:
+    """Create a project of the caller's tenant."""
+    caller, raw = caller_of(request), await request.body()
+    body = parse_body(raw, ProjectBody)
+    arguments = (
+        uuid.uuid4(),
+        caller.tenant_id,
+        body.name,
+        body.description,
+        msgspec.to_builtins(body.address),
+        body.status,
+        to_utc("startDate", body.start_date),
+        to_utc("expectedEndDate", body.expected_end_date),
+        decimal(body.budget or 0),
+        body.quantidade_unidades,
+        body.metadata,
     )
 
-    async def work(connection: Connection) -> ProjectPage:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            total = await connection.fetchval(count_query, *conditions.arguments)
-            rows = await connection.fetch(page_query, *conditions.arguments)
-            latest = await connection.fetch(_LATEST_EVOLUTIONS, [row["id"] for row in rows])
-        evolutions = {row["project_id"]: [Evolution(**_evolution_fields(row))] for row in latest}
-        data = [
-            ProjectRow(
-                **_project_fields(row),
-                evolutions=evolutions.get(row["id"], []),
-                count=RowCount(units=row["unit_count"], evolutions=row["evolution_count"], activities=ABSENT_RELATIONS),
-            )
-            for row in rows
-        ]
-        return ProjectPage(data=data, pagination=paginate(page, limit, total))
+    async def work(connection: Connection) -> ProjectCreated:
+        created = await fetch_json(connection, ProjectCreated, _INSERT, *arguments)
+        if created is None:
+            raise not_found("Empresa não encontrada")
+        return created
 
-    return await services_of(request).database.read(work)
+    return await write_once(request, idempotency_key, raw, ProjectCreated, work)
 
 
-@post("/", guards=[requires("projects:create")], summary="Create a project")
-async def create_project(request: Request) -> ProjectCreated:
-    """Create a project of the caller's tenant."""
-    caller = caller_of(request)
-    body = parse_body(await request.body(), ProjectBody)
-    start, end = to_utc("startDate", body.start_date), to_utc("expectedEndDate", body.expected_end_date)
-    identity = uuid.uuid4()
+@get(
+    "/dashboard/stats", guards=[requires("projects:view")], summary="Numbers of all projects",
+    responses=failures(401, 403),
+)  # fmt: skip
+async def dashboard_stats(request: Request) -> DashboardStats:
+    """Count the caller's projects and units by status, and give the five projects changed last."""
+    visible = visible_projects(caller_of(request))
+    query = f"""
+    select json_build_object(
+        'projects', (select json_build_object(
+            'total', count(*),
+            'planning', count(*) filter (where p.status = 'PLANNING'),
+            'inProgress', count(*) filter (where p.status = 'IN_PROGRESS'),
+            'paused', count(*) filter (where p.status = 'PAUSED'),
+            'completed', count(*) filter (where p.status = 'COMPLETED'),
+            'cancelled', count(*) filter (where p.status = 'CANCELLED')
+        ) from projects p where {visible.where}),
+        'units', (
+            select {UNIT_TOTALS} from units u join projects p on p.id = u.project_id where {visible.where}
+        ),
+        'recentProjects', (select coalesce(json_agg(one), '[]') from (
+            select {_RECENT} from projects p where {visible.where} order by p.updated_at desc, p.id limit 5
+        ) one)
+    )
+    """
+    stats = await services_of(request).database.read(
+        lambda connection: fetch_json(connection, DashboardStats, query, *visible.arguments)
+    )
+    assert stats is not None
+    for project in stats.recent_projects:
+        sign_photos(request, project.evolutions)
+    return stats
 
-    async def work(connection: Connection) -> asyncpg.Record | None:
-        return await connection.fetchrow(
-            f"""insert into projects as p (id, tenant_id, name, description, address, status, start_date,
-                    expected_end_date, budget, quantidade_unidades, metadata)
-                select $1, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11 from tenants t where t.id = $2
-                returning {_COLUMNS}""",
-            identity,
-            caller.tenant_id,
-            body.name,
-            body.description,
-            msgspec.to_builtins(body.address),
-            body.status,
-            start,
-            end,
-            Decimal(str(body.budget or 0)).quantize(Decimal("0.01")),
-            body.quantidade_unidades,
-            body.metadata,
-        )
 
-    row = await services_of(request).database.write(work)
-    if row is None:
-        raise not_found("Empresa não encontrada")
-    return ProjectCreated(**_project_fields(row), evolutions=[], count=CreatedCount(units=0, evolutions=0))
-
-
-@get("/{project_id:str}", guards=[requires("projects:view")], summary="One project")
+@get("/{project_id:str}", guards=[requires("projects:view")], summary="One project", responses=failures(401, 403, 404))
 async def get_project(request: Request, project_id: FromPath[str]) -> ProjectDetail:
     """Give a project with all its evolutions and units."""
-    conditions = _visible_to(caller_of(request))
-    identity = _parse_id(project_id)
-    conditions.add("p.id = {}", identity)
-
-    async def work(connection: Connection) -> ProjectDetail | None:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            row = await connection.fetchrow(
-                f"select {_COLUMNS} from projects p where {conditions.where}", *conditions.arguments
-            )
-            if row is None:
-                return None
-            evolutions = await connection.fetch(
-                f"""select {_EVOLUTION_COLUMNS}, u.name as user_name
-                    from evolutions e join users u on u.id = e.reported_by
-                    where e.project_id = $1 order by e.date desc, e.created_at desc, e.id""",
-                identity,
-            )
-            units = await connection.fetch(
-                """select id, project_id, code, type, floor, area, bedrooms, bathrooms, price, status, block_id,
-                          floor_plan_id, metadata, created_at, updated_at
-                   from units where project_id = $1 order by code""",
-                identity,
-            )
-        return ProjectDetail(
-            **_project_fields(row),
-            evolutions=[
-                EvolutionWithUser(
-                    **_evolution_fields(item), user=UserSummary(id=str(item["reported_by"]), name=item["user_name"])
-                )
-                for item in evolutions
-            ],
-            units=[_unit(item) for item in units],
-            count=DetailCount(
-                units=len(units),
-                evolutions=len(evolutions),
-                purchase_orders=ABSENT_RELATIONS,
-                financial_transactions=ABSENT_RELATIONS,
-            ),
-        )
-
-    project = await services_of(request).database.read(work)
+    visible = visible_project(caller_of(request), project_id)
+    query = f"select to_json(answer) from (select {_DETAIL} from projects p where {visible.where}) answer"
+    project = await services_of(request).database.read(
+        lambda connection: fetch_json(connection, ProjectDetail, query, *visible.arguments)
+    )
     if project is None:
-        raise not_found("Projeto não encontrado")
+        raise project_not_found()
+    sign_photos(request, project.evolutions)
     return project
 
 
-def _parse_id(text: str) -> uuid.UUID:
-    """A malformed id is an id that does not exist."""
-    try:
-        identity = uuid.UUID(text)
-    except ValueError:
-        raise not_found("Projeto não encontrado") from None
-    if str(identity) != text.lower():
-        raise not_found("Projeto não encontrado")
-    return identity
+@patch(
+    "/{project_id:str}", guards=[requires("projects:edit")], summary="Change a project",
+    responses=failures(400, 401, 403, 404, 413),
+)  # fmt: skip
+async def change_project(request: Request, project_id: FromPath[str]) -> ProjectChanged:
+    """Change the fields that are sent."""
+    sent = sent_fields(parse_body(await request.body(), ProjectChanges))
+    for field, name in _DATES.items():
+        if field in sent:
+            sent[field] = to_utc(name, sent[field])
+    if "address" in sent:
+        sent["address"] = msgspec.to_builtins(sent["address"])
+    if "budget" in sent:
+        sent["budget"] = decimal(sent["budget"])
+    visible = visible_project(caller_of(request), project_id)
+    query = f"""
+    with p as (update projects p set {set_list(sent, visible)} where {visible.where} returning p.*)
+    select to_json(answer) from (select {_CHANGED} from p) answer
+    """
+    project = await services_of(request).database.write(
+        lambda connection: fetch_json(connection, ProjectChanged, query, *visible.arguments)
+    )
+    if project is None:
+        raise project_not_found()
+    sign_photos(request, project.evolutions)
+    return project
+
+
+@delete(
+    "/{project_id:str}", status_code=200, guards=[requires("projects:delete")], summary="Delete a project",
+    responses=failures(401, 403, 404),
+)  # fmt: skip
+async def delete_project(request: Request, project_id: FromPath[str]) -> MessageAnswer:
+    """Delete a project with all its rows; stored photos stay."""
+    visible = visible_project(caller_of(request), project_id)
+    deleted = await services_of(request).database.write(
+        lambda connection: connection.fetchval(
+            f"delete from projects p where {visible.where} returning p.id", *visible.arguments
+        )
+    )
+    if deleted is None:
+        raise project_not_found()
+    return MessageAnswer("Projeto excluído")
+
+
+@get(
+    "/{project_id:str}/statistics", guards=[requires("projects:view")], summary="Numbers of a project",
+    responses=failures(401, 403, 404),
+)  # fmt: skip
+async def project_statistics(request: Request, project_id: FromPath[str]) -> ProjectStatistics:
+    """Count a project's units by status; activities and money are not kept by this service."""
+    visible = visible_project(caller_of(request), project_id)
+    query = f"""
+    select json_build_object(
+        'units', (select {UNIT_TOTALS} from units u where u.project_id = p.id),
+        'activitiesCount', 0, 'currentProgress', 0, 'purchaseOrders', 0, 'financialTransactions', 0,
+        'totalSpent', 0, 'budget', p.budget
+    ) from projects p where {visible.where}
+    """
+    statistics = await services_of(request).database.read(
+        lambda connection: fetch_json(connection, ProjectStatistics, query, *visible.arguments)
+    )
+    if statistics is None:
+        raise project_not_found()
+    return statistics
 
 
 projects_router = Router(
-    path="/projects", route_handlers=[list_projects, create_project, get_project], tags=["projects"]
+    path="/projects",
+    route_handlers=[
+        list_projects,
+        create_project,
+        dashboard_stats,
+        get_project,
+        change_project,
+        delete_project,
+        project_statistics,
+    ],
+    tags=["projects"],
 )

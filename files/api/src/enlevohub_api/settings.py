@@ -6,12 +6,15 @@ This module imports the standard library and msgspec only.
 
 from __future__ import annotations
 
+import difflib
+import ipaddress
 import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 import msgspec
 
@@ -19,6 +22,10 @@ from enlevohub_api.dsn import Dsn, DsnError, parse_dsn
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MIN_JWT_SECRET = 32
+SMTP_SECURITIES = ("starttls", "tls", "none")
+ENVIRONMENTS = ("production", "development")
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+_S3_KEYS = ("s3_access_key_id", "s3_secret_access_key")
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,39 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("JWT_REFRESH_EXPIRES_IN", "duration", "7d", False, "life of a refresh token"),
     Setting("UPLOAD_MAX_SIZE", "bytes", "52428800", False, "largest uploaded file in bytes"),
     Setting("STORAGE_PATH", "storage", "/var/lib/enlevohub/storage", False, "root of uploads: a path or an s3:// URI"),
+    Setting("S3_ENDPOINT", "urls", "", False, "URL of the S3 service, several comma-separated; empty: AWS"),
+    Setting("S3_REGION", "text", "us-east-1", False, "region of the bucket"),
+    Setting("S3_ACCESS_KEY_ID", "key", "", True, "access key, required with an s3:// URI"),
+    Setting("S3_SECRET_ACCESS_KEY", "key", "", True, "secret key, required with an s3:// URI"),
+    Setting("S3_CA_FILE", "file", "", False, "CA certificate of the S3 service, beside those of the system"),
+    Setting("UPLOAD_URL_EXPIRES_IN", "duration", "12h", False, "least life of the signed URL of a photo"),
     Setting("FRONTEND_URL", "url", "http://localhost:5173", False, "origin of the web application"),
+    Setting(
+        "TRUSTED_PROXIES",
+        "networks",
+        "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,::1/128,fc00::/7",
+        False,
+        "proxies whose X-Forwarded-For is believed; none: nobody's",
+    ),
+    Setting("REDIS_URL", "redis", "", False, "redis://, rediss:// or redis+sentinel:// URL; empty: no Redis"),
+    Setting("REDIS_PASSWORD", "password", "", True, "password of Redis"),
+    Setting("REDIS_SENTINEL_PASSWORD", "password", "", True, "password of the sentinels"),
+    Setting("REDIS_CA_FILE", "file", "", False, "CA certificate of Redis; empty: those of the system"),
+    Setting("SMTP_HOST", "text", "", False, "mail server for companies without one of their own; empty: none"),
+    Setting("SMTP_PORT", "port", "587", False, "port of the mail server"),
+    Setting("SMTP_SECURITY", "smtp_security", "starttls", False, "starttls, tls (from the first byte) or none"),
+    Setting("SMTP_USER", "line", "", False, "user of the mail server; empty: no login"),
+    Setting("SMTP_PASSWORD", "password", "", True, "password of that user"),
+    Setting("SMTP_FROM", "sender", "", False, "sender of the mails, as `a@b.com` or `Name <a@b.com>`"),
+    Setting("SMTP_CA_FILE", "file", "", False, "CA certificate of mail servers, beside those of the system"),
+    Setting("ENVIRONMENT", "environment", "production", False, "development: reset links without SMTP go to the log"),
+    Setting("LIMIT_LOGIN", "limit", "10/15m", False, "failed logins of one account from one address"),
+    Setting("LIMIT_LOGIN_ADDRESS", "limit", "100/15m", False, "failed logins from one address"),
+    Setting("LIMIT_LOGIN_ACCOUNT", "limit", "100/15m", False, "failed logins of one account from unknown addresses"),
+    Setting("LIMIT_FORGOT", "limit", "5/1h", False, "forgotten passwords of one account from one address"),
+    Setting("LIMIT_FORGOT_ADDRESS", "limit", "50/1h", False, "forgotten passwords from one address"),
+    Setting("LIMIT_REGISTER", "limit", "60/1h", False, "registrations from one address"),
+    Setting("METRICS_PORT", "port_or_zero", "9091", False, "port of /metrics; 0: none"),
     Setting("LOG_LEVEL", "log_level", "info", False, "debug, info, warning or error"),
     Setting("PORT", "port", "3001", False, "port to listen on"),
     Setting("HOST", "text", "0.0.0.0", False, "address to listen on"),
@@ -55,6 +94,25 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("INSTANCE", "text", "", False, "name in X-Served-By; empty: the host name"),
 )
+
+
+@dataclass(frozen=True)
+class Limit:
+    """So many attempts in so many seconds."""
+
+    count: int
+    seconds: int
+
+
+@dataclass(frozen=True)
+class RedisTarget:
+    """Where Redis is: its servers, or the sentinels that know the master called ``service``."""
+
+    hosts: tuple[tuple[str, int], ...]
+    user: str
+    database: int
+    tls: bool
+    service: str
 
 
 class SettingsError(Exception):
@@ -70,7 +128,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_refresh_expires_in: int
     upload_max_size: int
     storage_path: str
+    s3_endpoint: tuple[str, ...]
+    s3_region: str
+    s3_access_key_id: str
+    s3_secret_access_key: str
+    s3_ca_file: str
+    upload_url_expires_in: int
     frontend_url: str
+    trusted_proxies: tuple[Network, ...]
+    redis_url: RedisTarget | None
+    redis_password: str
+    redis_sentinel_password: str
+    redis_ca_file: str
+    smtp_host: str
+    smtp_port: int
+    smtp_security: str
+    smtp_user: str
+    smtp_password: str
+    smtp_from: str
+    smtp_ca_file: str
+    environment: str
+    limit_login: Limit
+    limit_login_address: Limit
+    limit_login_account: Limit
+    limit_forgot: Limit
+    limit_forgot_address: Limit
+    limit_register: Limit
+    metrics_port: int
     log_level: str
     port: int
     host: str
@@ -82,7 +166,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
 
     def __repr__(self) -> str:
-        """Hide the values: two of them are secrets."""
+        """Hide the values: some of them are secrets."""
         return "Settings(...)"
 
 
@@ -103,6 +187,13 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         problems.append("JWT_REFRESH_EXPIRES_IN must be longer than JWT_EXPIRES_IN")
     if not problems and values["drain_notice_seconds"] > values["drain_seconds"]:
         problems.append("DRAIN_NOTICE_SECONDS must not exceed DRAIN_SECONDS")
+    if not problems and values["storage_path"].startswith("s3://"):
+        problems += [f"{name.upper()} is missing: an s3:// URI needs it" for name in _S3_KEYS if not values[name]]
+    if not problems and values["smtp_host"] and not values["smtp_from"]:
+        problems.append("SMTP_FROM is missing: SMTP_HOST needs it")
+    if not problems and values["metrics_port"] == values["port"]:
+        problems.append("METRICS_PORT must differ from PORT")
+    problems += _unknown_names(environment)
     if problems:
         raise SettingsError("; ".join(problems))
     values["instance"] = values["instance"] or socket.gethostname()
@@ -116,6 +207,20 @@ def load_database_url(environment: Mapping[str, str]) -> Dsn:
         return _parse_database_url(_raw_value(setting, environment))
     except ValueError as error:
         raise SettingsError(f"{setting.name} {error}") from error
+
+
+def _unknown_names(environment: Mapping[str, str]) -> list[str]:
+    """Name the variables that look like a setting and are none: a misspelled setting would silently be its default."""
+    known = [setting.name for setting in SETTINGS]
+    known += [f"{setting.name}_FILE" for setting in SETTINGS if setting.secret]
+    families = {name.partition("_")[0] + "_" for name in known if "_" in name}
+    problems = []
+    for name in sorted(name for name, value in environment.items() if value and name not in known):
+        near = difflib.get_close_matches(name.upper(), known, 1, 0.86)
+        if near or name.startswith(("ENLEVOHUB_", *families)) or name.removesuffix("_FILE") in known:
+            hint = f" (near: {near[0]})" if near else ""
+            problems.append(f"{name} is no setting of this service{hint}: remove it or correct its name")
+    return problems
 
 
 def is_placeholder(value: str) -> bool:
@@ -212,9 +317,89 @@ def _parse_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _parse_log_level(text: str) -> str:
-    if text not in LOG_LEVELS:
-        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+def _parse_urls(text: str) -> tuple[str, ...]:
+    return tuple(_parse_url(part.strip()) for part in text.split(",")) if text else ()
+
+
+def _parse_key(text: str) -> str:
+    if text and is_placeholder(text):
+        raise ValueError("is a placeholder: set a real one")
+    return text
+
+
+def _parse_password(text: str) -> str:
+    if text and is_placeholder(text):
+        raise ValueError("is a placeholder: set a real one")
+    return text
+
+
+def _parse_networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip() != "none")
+    except ValueError:
+        raise ValueError("must be addresses or networks, comma-separated: 192.0.2.10,10.1.0.0/24; or none") from None
+
+
+def _parse_redis(text: str) -> RedisTarget | None:
+    if not text:
+        return None
+    match = re.fullmatch(r"(rediss?)(\+sentinel)?://(?:([^@/:\s]+)@)?([^@/\s]+)((?:/[A-Za-z0-9._\-]+)*)/?", text)
+    if match is None:
+        raise ValueError(
+            "must be redis://[user@]host[:port][/database], rediss://... with TLS, or "
+            "redis+sentinel://[user@]host[:port],.../service[/database]; the password is REDIS_PASSWORD"
+        )
+    sentinel = match[2] is not None
+    path = match[5].split("/")[1:]
+    service = path.pop(0) if sentinel and path else ""
+    if sentinel and not service:
+        raise ValueError("must name the master that the sentinels watch: redis+sentinel://host,.../service")
+    if len(path) > 1 or (path and not (path[0].isdigit() and len(path[0]) < 6)):
+        raise ValueError("has a bad database number")
+    hosts = tuple(_parse_redis_host(part, 26379 if sentinel else 6379) for part in match[4].split(","))
+    if not sentinel and len(hosts) > 1:
+        raise ValueError("must name one host, or use redis+sentinel://")
+    return RedisTarget(hosts, unquote(match[3] or ""), int(path[0]) if path else 0, match[1] == "rediss", service)
+
+
+def _parse_redis_host(text: str, default: int) -> tuple[str, int]:
+    match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._\-]+))(?::([0-9]{1,5}))?", text)
+    if match is None or not 0 < int(match[3] or default) < 65536:
+        raise ValueError(f"has a bad host: {text!r}")
+    return match[1] or match[2], int(match[3] or default)
+
+
+def _parse_limit(text: str) -> Limit:
+    count, slash, window = text.partition("/")
+    if not slash:
+        raise ValueError("must be a number of attempts and a duration: 10/15m")
+    return Limit(_whole_number(1, 1_000_000)(count), parse_duration(window))
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _parse_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line of printable text")
+    return text
+
+
+def _parse_sender(text: str) -> str:
+    if text and re.fullmatch(r"[^<>@\s]+@[^<>@\s]+|[^<>@\r\n]+ <[^<>@\s]+@[^<>@\s]+>", text) is None:
+        raise ValueError("must be an address: a@b.com or Name <a@b.com>")
+    return text
+
+
+def _parse_file(text: str) -> str:
+    if text and not Path(text).is_file():
+        raise ValueError(f"names a file that does not exist: {text}")
     return text
 
 
@@ -231,8 +416,20 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "bytes": _whole_number(1, 1024**4),
     "storage": _parse_storage,
     "url": _parse_url,
-    "log_level": _parse_log_level,
+    "urls": _parse_urls,
+    "key": _parse_key,
+    "file": _parse_file,
+    "log_level": _one_of(*LOG_LEVELS),
     "port": _whole_number(1, 65535),
+    "port_or_zero": _whole_number(0, 65535),
+    "password": _parse_password,
+    "networks": _parse_networks,
+    "redis": _parse_redis,
+    "limit": _parse_limit,
+    "line": _parse_line,
+    "sender": _parse_sender,
+    "smtp_security": _one_of(*SMTP_SECURITIES),
+    "environment": _one_of(*ENVIRONMENTS),
     "text": _parse_text,
     "count": _whole_number(1, 1000),
     "seconds": _seconds(0.1, 3600),

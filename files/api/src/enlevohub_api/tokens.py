@@ -36,6 +36,7 @@ class AccessClaims(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     email: str
     role: str
     sid: Id
+    jti: Id
     iat: int
     exp: int
     typ: Literal["access"]

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from service.support import Account, Api, Postgres, migrate, register
+from service.construction_support import Site
+from service.s3_support import S3Server
+from service.support import Account, Api, Postgres, migrate, register, shared_directory
 
 TEMPLATE_DATABASE = "app"
-
-
-@contextmanager
-def _directory() -> Iterator[Path]:
-    """A directory that the unprivileged server can reach; pytest's own ones are closed to other users."""
-    with tempfile.TemporaryDirectory(prefix="enlevohub-postgres-") as path:
-        yield Path(path)
+STORE_PREFIX = "shared"
 
 
 @pytest.fixture(scope="session")
 def template() -> Iterator[Postgres]:
     """A stopped server with one migrated database."""
-    with _directory() as directory:
+    with shared_directory("postgres") as directory:
         server = Postgres(directory)
         server.create()
         server.start()
@@ -38,7 +32,7 @@ def template() -> Iterator[Postgres]:
 
 @contextmanager
 def _running_copy(template: Postgres) -> Iterator[Postgres]:
-    with _directory() as directory:
+    with shared_directory("postgres") as directory:
         server = Postgres(directory)
         server.copy_from(template)
         server.start()
@@ -70,12 +64,25 @@ def database() -> str:
 
 
 @pytest.fixture(scope="session")
-def apis(postgres: Postgres, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, Api]]:
-    """Two copies of the service over one database."""
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """The S3 server that all tests share."""
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def apis(
+    postgres: Postgres, database: str, s3: S3Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Api, Api]]:
+    """Two copies of the service over one database and one bucket."""
     directory = tmp_path_factory.mktemp("apis")
     pair = (
-        Api(postgres.url(database), directory / "api1.log", "api1"),
-        Api(postgres.url(database), directory / "api2.log", "api2"),
+        Api(postgres.url(database), directory / "api1.log", "api1", s3.environment(STORE_PREFIX)),
+        Api(postgres.url(database), directory / "api2.log", "api2", s3.environment(STORE_PREFIX)),
     )
     try:
         for api in pair:
@@ -94,3 +101,9 @@ def api(apis: tuple[Api, Api]) -> Api:
 @pytest.fixture
 def account(api: Api) -> Account:
     return register(api)
+
+
+@pytest.fixture
+def site(api: Api, account: Account) -> Site:
+    """A project of a new account."""
+    return Site(api, account)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +42,18 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@contextmanager
+def shared_directory(purpose: str) -> Iterator[Path]:
+    """A directory that an unprivileged server can reach; pytest's own ones are closed to other users."""
+    with tempfile.TemporaryDirectory(prefix=f"enlevohub-{purpose}-") as path:
+        yield Path(path)
+
+
+def random_address() -> str:
+    """Give an address of the range for documentation that no other client of the tests has."""
+    return str(ipaddress.IPv6Address("2001:db8::") + (secrets.randbits(48) << 64))
 
 
 def wait_until(condition: Callable[[], bool], what: str, limit: float = 20.0) -> None:
@@ -158,6 +174,7 @@ class Api:
     instance: str = "api1"
     extra: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    metrics_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -172,6 +189,7 @@ class Api:
             "JWT_SECRET": JWT_SECRET,
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
+            "METRICS_PORT": str(self.metrics_port),
             "INSTANCE": self.instance,
             "DRAIN_NOTICE_SECONDS": "0.5",
             **self.extra,
@@ -200,8 +218,11 @@ class Api:
             self.process.kill()
             self.process.wait(10)
 
-    def client(self, token: str | None = None, timeout: float = 30.0) -> httpx.Client:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+    def client(self, token: str | None = None, timeout: float = 30.0, address: str | None = None) -> httpx.Client:
+        """Make a client that comes from an address of its own, as through a load balancer: limits are per address."""
+        headers = {"X-Forwarded-For": address or random_address()}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         return httpx.Client(base_url=self.base, headers=headers, timeout=timeout)
 
     def logs(self) -> list[dict[str, Any]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
 
-from enlevohub_api.auth import GRACE_SECONDS
-from service.support import PASSWORD, Account, Api, Postgres, login, refresh, register
+from enlevohub_api.sessions import GRACE_SECONDS
+from service.support import PASSWORD, Account, Api, Postgres, login, refresh, register, wait_until
 
 pytestmark = pytest.mark.postgres
 
@@ -164,9 +165,9 @@ def test_me_shows_the_contractor(api: Api, account: Account, postgres: Postgres,
     }
 
 
-def test_me_of_a_deleted_user_is_404(api: Api, account: Account, postgres: Postgres, database: str) -> None:
+def test_me_of_a_deleted_user_is_401(api: Api, account: Account, postgres: Postgres, database: str) -> None:
     postgres.sql(f"delete from users where id = '{account.user_id}'", database)
-    assert me(api, account.access).status_code == 404
+    assert me(api, account.access).status_code == 401
 
 
 def test_refresh_answers_a_flat_pair(api: Api, account: Account) -> None:
@@ -257,8 +258,12 @@ def test_log_has_no_secret_of_a_login(api: Api) -> None:
 def test_log_has_one_line_per_request(api: Api, account: Account) -> None:
     with api.client(account.access) as client:
         client.get("/api/v1/auth/me", headers={"X-Request-Id": f"one-line-{account.user_id}"})
-    lines = [line for line in api.logs() if line.get("request_id") == f"one-line-{account.user_id}"]
-    assert [(line["method"], line["path"], line["status"]) for line in lines] == [("GET", "/api/v1/auth/me", 200)]
+
+    def lines() -> list[dict[str, Any]]:
+        return [line for line in api.logs() if line.get("request_id") == f"one-line-{account.user_id}"]
+
+    wait_until(lambda: bool(lines()), "the request is logged")
+    assert [(line["method"], line["path"], line["status"]) for line in lines()] == [("GET", "/api/v1/auth/me", 200)]
 
 
 def test_log_leaves_out_good_health_requests(api: Api) -> None:

@@ -7,11 +7,15 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import httpx
 import pytest
 
+from enlevohub_api.health import SCHEMA_REVISION
+from enlevohub_api.health import __file__ as SOURCE
 from enlevohub_api.migrate import LOCK_KEY
-from service.support import Postgres, free_port, run_cli, wait_until
+from service.support import Api, Postgres, free_port, register, run_cli, wait_until
 
 pytestmark = pytest.mark.postgres
 
@@ -90,3 +94,61 @@ def test_migrate_failed_statement_changes_nothing(postgres: Postgres) -> None:
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
     tables = postgres.sql("select string_agg(tablename, ',') from pg_tables where schemaname = 'public'", name)
     assert tables == "units"
+
+
+def test_migrate_leaves_a_newer_schema_alone(postgres: Postgres) -> None:
+    name = postgres.create_database()
+    run(postgres.url(name))
+    postgres.sql("update alembic_version set version_num = '9999'", name)
+    before = postgres.run("pg_dump", "-h", str(postgres.directory), "-p", str(postgres.port), "-U", "postgres", name)
+    result = run(postgres.url(name))
+    after = postgres.run("pg_dump", "-h", str(postgres.directory), "-p", str(postgres.port), "-U", "postgres", name)
+    assert result.returncode == 0, result.stderr
+    assert re.fullmatch(r"left alone: the schema is at 9999, newer than \d{4} of this version\n", result.stdout)
+    assert plain(after) == plain(before)
+
+
+def plain(dump: str) -> list[str]:
+    """Leave out the lines that each dump makes anew."""
+    return [line for line in dump.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
+
+
+def test_migrate_refuses_a_schema_of_somebody_else(postgres: Postgres) -> None:
+    name = postgres.create_database()
+    run(postgres.url(name))
+    postgres.sql("update alembic_version set version_num = '0000'", name)
+    result = run(postgres.url(name))
+    assert (result.returncode, "does not know" in result.stderr) == (1, True)
+
+
+def test_service_runs_on_a_newer_schema(postgres: Postgres, tmp_path: Path) -> None:
+    name = postgres.create_database()
+    run(postgres.url(name))
+    postgres.sql("update alembic_version set version_num = '9999'", name)
+    api = Api(postgres.url(name), tmp_path / "api.log")
+    try:
+        api.start()
+        assert httpx.get(f"{api.base}/health/ready", timeout=30).status_code == 200
+        assert register(api).answer["user"]["role"] == "MASTER"
+    finally:
+        api.stop()
+
+
+def test_schema_revision_of_readiness_is_the_newest() -> None:
+    versions = Path(SOURCE).parent / "migrations" / "versions"
+    assert sorted(path.name[:4] for path in versions.glob("[0-9]*.py"))[-1] == SCHEMA_REVISION
+
+
+def test_service_is_not_ready_on_an_older_schema(postgres: Postgres, tmp_path: Path) -> None:
+    name = postgres.create_database()
+    run(postgres.url(name))
+    postgres.sql("update alembic_version set version_num = '0001'", name)
+    api = Api(postgres.url(name), tmp_path / "api.log")
+    try:
+        api.start()
+        answer = httpx.get(f"{api.base}/health/ready", timeout=30)
+        assert (answer.status_code, answer.json()["reason"]) == (503, "schema")
+        postgres.sql(f"update alembic_version set version_num = '{SCHEMA_REVISION}'", name)
+        assert httpx.get(f"{api.base}/health/ready", timeout=30).status_code == 200
+    finally:
+        api.stop()

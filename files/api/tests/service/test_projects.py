@@ -254,7 +254,7 @@ def test_create_with_a_lone_surrogate_is_400(api: Api, account: Account) -> None
         assert client.post("/api/v1/projects", content=content).status_code == 400
 
 
-def test_create_of_a_deleted_tenant_is_404(api: Api, account: Account, postgres: Postgres, database: str) -> None:
+def test_create_of_a_deleted_tenant_is_401(api: Api, account: Account, postgres: Postgres, database: str) -> None:
     postgres.sql(f"delete from tenants where id = '{account.tenant_id}'", database)
     with api.client(account.access) as client:
-        assert client.post("/api/v1/projects", json=PROJECT).status_code == 404
+        assert client.post("/api/v1/projects", json=PROJECT).status_code == 401

@@ -13,14 +13,27 @@ import pytest
 
 from enlevohub_api.app import create_app
 from enlevohub_api.database import Database, OutcomeUnknown
+from enlevohub_api.images import Images
+from enlevohub_api.mail import Mailer
+from enlevohub_api.metrics import Metrics
 from enlevohub_api.middleware import Drain, RequestLayer
 from enlevohub_api.passwords import Passwords
+from enlevohub_api.photos import PhotoUrls
+from enlevohub_api.revocation import Revocations
 from enlevohub_api.services import Services
 from enlevohub_api.settings import load_settings
+from enlevohub_api.storage import open_storage
 from enlevohub_api.tokens import AccessClaims, Tokens
 
 SECRET = "4f1d0c9b7a6e5d8c3b2a1908f7e6d5c4"
 ID = "11111111-1111-4111-8111-111111111111"
+
+
+class Standing(Revocations):
+    """Takes every token that is signed: there is no database to ask."""
+
+    async def stands(self, claims: AccessClaims) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -42,7 +55,22 @@ def app(drain: Drain) -> RequestLayer:
         }
     )
     database = Database(settings.database_url, size=1, connect_timeout=0.2, wait=0.2)
-    return create_app(Services(settings, database, database, Tokens(SECRET), Passwords(), drain))
+    services = Services(
+        settings=settings,
+        database=database,
+        health_database=database,
+        tokens=Tokens(SECRET),
+        passwords=Passwords(),
+        drain=drain,
+        redis=None,
+        revocations=Standing(database, None),
+        mailer=Mailer(""),
+        metrics=Metrics(),
+        storage=open_storage(settings),
+        images=Images(settings.upload_max_size),
+        photos=PhotoUrls(SECRET, settings.upload_url_expires_in),
+    )
+    return create_app(services)
 
 
 Ask = Callable[..., httpx.Response]
@@ -61,7 +89,7 @@ def ask(app: RequestLayer) -> Ask:
 def bearer(role: str) -> dict[str, str]:
     now = int(time.time())
     claims = AccessClaims(
-        user_id=ID, tenant_id=ID, email="a@b.com", role=role, sid=ID, iat=now, exp=now + 60, typ="access"
+        user_id=ID, tenant_id=ID, email="a@b.com", role=role, sid=ID, jti=ID, iat=now, exp=now + 60, typ="access"
     )
     return {"Authorization": f"Bearer {Tokens(SECRET).sign(claims)}"}
 

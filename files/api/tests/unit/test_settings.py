@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from enlevohub_api.settings import SETTINGS, Settings, SettingsError, load_settings, parse_duration
+from enlevohub_api.settings import SETTINGS, Limit, RedisTarget, Settings, SettingsError, load_settings, parse_duration
 
 SOURCE = Path(__file__).parents[2] / "src" / "enlevohub_api" / "settings.py"
 README = Path(__file__).parents[2] / "README.md"
@@ -77,10 +77,43 @@ def test_settings_empty_secret_file_is_refused(tmp_path: Path) -> None:
     assert "JWT_SECRET is empty" in problem({"DATABASE_URL": URL, "JWT_SECRET_FILE": str(path)})
 
 
-def test_settings_file_variant_is_only_for_secrets(tmp_path: Path) -> None:
-    path = tmp_path / "port"
-    path.write_text("4000")
-    assert load_settings({**GOOD, "PORT_FILE": str(path)}).port == 3001
+@pytest.mark.parametrize(
+    "name",
+    ["PORT_FILE", "JWT_SECRTE", "DATABSE_URL", "ENLEVOHUB_PORT", "REDIS_HOST", "SMTP_PASS", "jwt_expires_in"],
+)
+def test_settings_unknown_name_stops_the_start(name: str) -> None:
+    assert f"{name} is no setting" in problem({**GOOD, name: "1"})
+
+
+@pytest.mark.parametrize("name", ["PATH", "HOME", "HOSTNAME", "LANG", "PYTHONPATH", "SSL_CERT_FILE"])
+def test_settings_leave_the_variables_of_the_system_alone(name: str) -> None:
+    assert load_settings({**GOOD, name: "1"}).port == 3001
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://r1", RedisTarget((("r1", 6379),), "", 0, False, "")),
+        ("redis://app@r1:7000/3", RedisTarget((("r1", 7000),), "app", 3, False, "")),
+        ("rediss://[::1]:7000", RedisTarget((("::1", 7000),), "", 0, True, "")),
+        ("redis+sentinel://s1,s2:7/main", RedisTarget((("s1", 26379), ("s2", 7)), "", 0, False, "main")),
+        ("rediss+sentinel://s1/main/2", RedisTarget((("s1", 26379),), "", 2, True, "main")),
+    ],
+)
+def test_settings_redis_url_is_read(url: str, expected: RedisTarget) -> None:
+    assert load_settings({**GOOD, "REDIS_URL": url}).redis_url == expected
+
+
+def test_settings_limit_is_read() -> None:
+    assert load_settings({**GOOD, "LIMIT_LOGIN": "3/1m"}).limit_login == Limit(3, 60)
+
+
+def test_settings_mail_server_needs_a_sender() -> None:
+    assert "SMTP_FROM is missing" in problem({**GOOD, "SMTP_HOST": "mail.obra.com"})
+
+
+def test_settings_metrics_port_is_another_one() -> None:
+    assert "METRICS_PORT must differ" in problem({**GOOD, "PORT": "9091"})
 
 
 @pytest.mark.parametrize(
@@ -119,6 +152,22 @@ def test_settings_file_variant_is_only_for_secrets(tmp_path: Path) -> None:
         ("FRONTEND_URL", "ftp://host", "http"),
         ("FRONTEND_URL", "javascript:alert(1)", "http"),
         ("LOG_LEVEL", "verbose", "one of"),
+        ("REDIS_URL", "r1:6379", "redis://"),
+        ("REDIS_URL", "redis://app:pw@r1", "REDIS_PASSWORD"),
+        ("REDIS_URL", "redis://r1,r2", "one host"),
+        ("REDIS_URL", "redis+sentinel://s1,s2", "name the master"),
+        ("REDIS_URL", "redis://r1/x", "database number"),
+        ("REDIS_URL", "redis://r1:99999", "bad host"),
+        ("REDIS_PASSWORD", "changeme", "placeholder"),
+        ("REDIS_CA_FILE", "/no/such/ca.crt", "does not exist"),
+        ("TRUSTED_PROXIES", "lb1", "networks"),
+        ("SMTP_SECURITY", "ssl", "one of"),
+        ("SMTP_FROM", "nobody", "address"),
+        ("SMTP_USER", "a\r\nb", "one line"),
+        ("ENVIRONMENT", "dev", "one of"),
+        ("LIMIT_LOGIN", "10", "duration"),
+        ("LIMIT_LOGIN", "0/1m", "whole number"),
+        ("METRICS_PORT", "70000", "whole number"),
         ("PORT", "0", "whole number"),
         ("PORT", "65536", "whole number"),
         ("PORT", "\u0663\u0660\u0660\u0661", "whole number"),
@@ -175,7 +224,7 @@ def test_settings_module_imports_only_the_standard_library_and_msgspec() -> None
 
 
 def test_readme_table_matches_the_settings() -> None:
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \| (.*?) \|$", README.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z0-9_]+)` \| (.*?) \| (.*?) \| (.*?) \|$", README.read_text(), re.MULTILINE)
     expected = [
         (
             setting.name,

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import msgspec
 import pytest
 
-from enlevohub_api.projects import like_pattern
 from enlevohub_api.schemas import LoginBody, ProjectBody, RegisterBody, iso, paginate
+from enlevohub_api.sql import like_pattern
 from enlevohub_api.validation import InvalidInput, parse_body, to_utc
 
 ADDRESS = {

@@ -1,0 +1,132 @@
+"""A link to Redis that is never waited for long and never trusted alone.
+
+Every call either answers within `TOTAL_TIMEOUT` or raises `RedisAway`; after a failure reads do not even try for
+`REST_SECONDS`, so a Redis that swallows packets does not slow every request down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, TypeVar
+
+from redis.asyncio import Redis, Sentinel
+from redis.asyncio.connection import Connection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from enlevohub_api.settings import Settings
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+SOCKET_TIMEOUT = 0.25
+TOTAL_TIMEOUT = 0.6
+REST_SECONDS = 1.0
+MAX_CONNECTIONS = 16
+
+
+class RedisAway(Exception):
+    """Redis did not answer in time, or said no."""
+
+
+class Mark(NamedTuple):
+    """A value, and the connection generation over which it was read.
+
+    A new connection may lead to another server, or to one that forgot: marks of two generations do not compare.
+    """
+
+    value: bytes | None
+    generation: int
+
+
+class RedisLink:
+    """Reads and writes short-lived marks."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare the client; nothing connects yet."""
+        assert settings.redis_url is not None
+        self.up = True
+        self._generation = 0
+        self._rest_until = 0.0
+        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._client = _make_client(settings, self._on_connect)
+
+    async def read(self, key: str) -> Mark:
+        """Give the mark under a key. Raises RedisAway."""
+        if _now() < self._rest_until:
+            raise RedisAway
+        value = await self._run(lambda: self._client.get(key))
+        assert value is None or isinstance(value, bytes)
+        return Mark(value, self._generation)
+
+    async def write(self, key: str, value: str, seconds: int) -> None:
+        """Set a mark; it is seen by every reader when this returns. Raises RedisAway."""
+        await self._run(lambda: self._client.set(key, value, ex=seconds))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _run(self, command: Callable[[], Awaitable[T]]) -> T:
+        try:
+            async with asyncio.timeout(TOTAL_TIMEOUT), self._slots:
+                result = await command()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._rest_until = _now() + REST_SECONDS
+            if self.up:
+                logger.warning("redis is away", extra={"reason": type(error).__name__})
+            self.up = False
+            raise RedisAway from error
+        if not self.up:
+            logger.info("redis is back")
+        self.up = True
+        return result
+
+    async def _on_connect(self, connection: Connection) -> None:
+        self._generation += 1
+        await connection.on_connect()
+
+
+def _make_client(settings: Settings, on_connect: Callable[[Connection], Awaitable[None]]) -> Redis:
+    target = settings.redis_url
+    assert target is not None
+    common: dict[str, Any] = {
+        "socket_timeout": SOCKET_TIMEOUT,
+        "socket_connect_timeout": SOCKET_TIMEOUT,
+        # Once more over a new connection when an idle one turns out to be dead; never after a silence.
+        "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+    }
+    if target.tls:
+        common |= {
+            "ssl": True,
+            "ssl_ca_certs": settings.redis_ca_file or None,
+            "ssl_check_hostname": True,
+            "ssl_exclude_verify_flags": [ssl.VerifyFlags.VERIFY_X509_STRICT],
+        }
+    options = common | {
+        "db": target.database,
+        "username": target.user or None,
+        "password": settings.redis_password or None,
+        "redis_connect_func": on_connect,
+    }
+    if not target.service:
+        ((host, port),) = target.hosts
+        return Redis(host=host, port=port, **options)
+    sentinels = Sentinel(  # type: ignore[no-untyped-call]
+        list(target.hosts),
+        sentinel_kwargs={**common, "password": settings.redis_sentinel_password or None},
+        **options,
+    )
+    client = sentinels.master_for(target.service)
+    assert isinstance(client, Redis)
+    return client
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

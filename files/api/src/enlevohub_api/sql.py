@@ -1,0 +1,187 @@
+"""What the queries of projects and their children share.
+
+PostgreSQL builds the JSON of an answer in one statement; `msgspec` checks it against the type of the answer. Columns
+are named as the contract names them.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import asyncpg
+import msgspec
+
+from enlevohub_api.database import Connection
+from enlevohub_api.errors import bad_request, not_found
+from enlevohub_api.tokens import AccessClaims
+
+T = TypeVar("T")
+
+
+def instant(column: str) -> str:
+    """Write an instant as ``2026-01-02T00:00:00.000Z``."""
+    return f"""to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+
+
+PROJECT_COLUMNS = f"""
+p.id, p.tenant_id as "tenantId", p.name, p.description, p.address, p.status, {instant("p.start_date")} as "startDate",
+{instant("p.expected_end_date")} as "expectedEndDate", {instant("p.actual_end_date")} as "actualEndDate", p.budget,
+p.scheduling_mode as "schedulingMode", p.holidays, p.metadata, p.quantidade_unidades as "quantidadeUnidades",
+{instant("p.created_at")} as "createdAt", {instant("p.updated_at")} as "updatedAt"
+"""
+
+EVOLUTION_COLUMNS = f"""
+e.id, e.project_id as "projectId", {instant("e.date")} as date, e.percentage, e.phase, e.photos, e.notes,
+e.reported_by as "reportedBy", {instant("e.created_at")} as "createdAt", {instant("e.updated_at")} as "updatedAt"
+"""
+
+EVOLUTION_ORDER = "e.date desc, e.created_at desc, e.id"
+
+LATEST_EVOLUTION = f"""
+(select coalesce(json_agg(latest), '[]') from (
+    select {EVOLUTION_COLUMNS} from evolutions e where e.project_id = p.id order by {EVOLUTION_ORDER} limit 1
+) latest) as evolutions
+"""
+
+UNIT_COLUMNS = f"""
+u.id, u.project_id as "projectId", u.code, u.type, u.floor, u.area, u.bedrooms, u.bathrooms, u.price, u.status,
+u.block_id as "blockId", u.floor_plan_id as "floorPlanId", u.metadata, {instant("u.created_at")} as "createdAt",
+{instant("u.updated_at")} as "updatedAt"
+"""
+
+UNIT_TOTALS = """
+json_build_object(
+    'total', count(*),
+    'available', count(*) filter (where u.status = 'AVAILABLE'),
+    'reserved', count(*) filter (where u.status = 'RESERVED'),
+    'sold', count(*) filter (where u.status = 'SOLD'),
+    'blocked', count(*) filter (where u.status = 'BLOCKED')
+)
+"""
+
+
+UNIT_RULES = {
+    "units_project_id_code_key": "Já existe uma unidade com este código no projeto",
+    "units_block": "O bloco não existe neste projeto",
+    "units_floor_plan": "A planta não existe neste projeto",
+}
+
+_TOUCHED = "updated_at = now()"
+
+
+def count_of(table: str) -> str:
+    """Count a project's rows in a table."""
+    return f"(select count(*) from {table} child where child.project_id = p.id)"
+
+
+class Conditions:
+    """Collects conditions and their arguments in step."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.texts: list[str] = []
+        self.arguments: list[Any] = []
+
+    def argument(self, value: object) -> str:
+        """Add an argument; give its placeholder."""
+        self.arguments.append(value)
+        return f"${len(self.arguments)}"
+
+    def add(self, text: str, value: object) -> None:
+        """Add a condition whose ``{}`` stands for the argument."""
+        self.texts.append(text.replace("{}", self.argument(value)))
+
+    @property
+    def where(self) -> str:
+        """All conditions together."""
+        return " and ".join(self.texts)
+
+
+def visible_projects(caller: AccessClaims) -> Conditions:
+    """Give the conditions that keep a caller to the own tenant and, for a CONTRACTOR, to assigned projects."""
+    conditions = Conditions()
+    conditions.add("p.tenant_id = {}::uuid", caller.tenant_id)
+    if caller.role == "CONTRACTOR":
+        conditions.add(
+            "exists (select 1 from project_contractors pc where pc.project_id = p.id and pc.contractor_id = {}::uuid)",
+            caller.contractor_id,
+        )
+    return conditions
+
+
+def visible_project(caller: AccessClaims, project_id: str) -> Conditions:
+    """Give the conditions of one project; ``$<last>`` is its id. Raises ApiError 404 for a malformed id."""
+    conditions = visible_projects(caller)
+    conditions.add("p.id = {}", parse_id(project_id))
+    return conditions
+
+
+def project_not_found() -> Exception:
+    """Make the 404 of a project that the caller cannot see."""
+    return not_found("Projeto não encontrado")
+
+
+def parse_id(text: str, message: str = "Projeto não encontrado") -> uuid.UUID:
+    """Read an id of a path. A malformed id is an id that does not exist: raises ApiError 404."""
+    try:
+        identity = uuid.UUID(text)
+    except ValueError:
+        raise not_found(message) from None
+    if str(identity) != text.lower():
+        raise not_found(message)
+    return identity
+
+
+async def lock_project(connection: Connection, caller: AccessClaims, project_id: str) -> uuid.UUID:
+    """Give the id of a project that the caller sees and keep it from being deleted. Raises ApiError 404."""
+    visible = visible_project(caller, project_id)
+    query = f"select p.id from projects p where {visible.where} for key share"
+    found = await connection.fetchval(query, *visible.arguments)
+    if found is None:
+        raise project_not_found()
+    assert isinstance(found, uuid.UUID)
+    return found
+
+
+def decimal(value: float, places: int = 2) -> Decimal:
+    """Round a JSON number to what the column keeps."""
+    return Decimal(str(value)).quantize(Decimal(1).scaleb(-places))
+
+
+async def fetch_json(connection: Connection, kind: type[T], query: str, *arguments: object) -> T | None:
+    """Run a query of one row and one column of JSON; None when there is no row."""
+    text = await connection.fetchval(query, *arguments)
+    return None if text is None else msgspec.json.decode(text, type=kind)
+
+
+@contextmanager
+def business_rules(messages: Mapping[str, str]) -> Iterator[None]:
+    """Turn the violation of a constraint, by its name, into a 400 with a message."""
+    try:
+        yield
+    except (asyncpg.UniqueViolationError, asyncpg.ForeignKeyViolationError) as error:
+        message = messages.get(error.constraint_name or "")
+        if message is None:
+            raise
+        raise bad_request(message) from None
+
+
+def sent_fields(body: msgspec.Struct) -> dict[str, Any]:
+    """Give the fields of a change that were sent; they are named as their columns."""
+    fields = ((name, getattr(body, name)) for name in body.__struct_fields__)
+    return {name: value for name, value in fields if value is not msgspec.UNSET}
+
+
+def set_list(sent: Mapping[str, Any], conditions: Conditions) -> str:
+    """Make the SET list of an update; the values become further arguments of the conditions."""
+    return ", ".join([*(f"{column} = {conditions.argument(value)}" for column, value in sent.items()), _TOUCHED])
+
+
+def like_pattern(text: str) -> str:
+    """Make the pattern of a substring search; the text's own wildcards mean themselves."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
