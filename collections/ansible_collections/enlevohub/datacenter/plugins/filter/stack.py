@@ -98,6 +98,16 @@ def secret_files(secrets: dict[str, str], directory: str, uid: int) -> list[dict
     ]  # fmt: skip
 
 
+def secrets_by_file(secrets: dict[str, str]) -> dict[str, str]:
+    """Return secrets by the name of their file, from secrets by the name of their environment variable."""
+    return {name.lower(): value for name, value in secrets.items()}
+
+
+def secret_environment(secrets: dict[str, str]) -> dict[str, str]:
+    """Return where the service finds its secrets: ``JWT_SECRET_FILE: /run/secrets/jwt_secret``."""
+    return {f"{name}_FILE": f"/run/secrets/{name.lower()}" for name in secrets}
+
+
 def data_directories(paths: list[str], uid: int) -> list[dict[str, Any]]:
     """Return directories that the containers write to; others must not read what users uploaded."""
     owner = {"owner": str(uid), "group": str(uid), "mode": "0750"}
@@ -127,4 +137,6 @@ class FilterModule:
             "secret_files": secret_files,
             "files_below": files_below,
             "data_directories": data_directories,
+            "secrets_by_file": secrets_by_file,
+            "secret_environment": secret_environment,
         }
