@@ -54,9 +54,9 @@ def target(api: Api) -> Site:
     return Site(api, register(api))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def nothing_is_stored(target: Site, s3: S3Server, postgres: Postgres, database: str) -> object:
-    """After each test the project has no object and no row, and still takes a photo elsewhere."""
+    """After all tests the project has no object and no row."""
     yield
     assert s3.keys(f"shared/uploads/projects/{target.id}") == []
     query = f"select count(*) from uploads where project_id = '{target.id}'"
