@@ -36,7 +36,7 @@ def test_containers_run_hardened(datacenter: Any, docker_server: str) -> None:
         assert host["CapDrop"] == ["ALL"]
         assert "no-new-privileges:true" in host["SecurityOpt"]
         assert 0 < host["PidsLimit"] <= 256
-        assert 0 < host["Memory"] <= 256 * 2**20
+        assert 0 < host["Memory"] <= 512 * 2**20
         assert item["State"]["Health"]["Status"] == "healthy"
 
 
