@@ -100,3 +100,42 @@ def test_absolute_file_is_refused() -> None:
 def test_references_are_kept_by_name() -> None:
     images = {"enlevohub/api": {"reference": "enlevohub/api:1", "id": "sha256:1", "archive": ""}}
     assert stack.references(images) == {"enlevohub/api": "enlevohub/api:1"}
+
+
+@pytest.mark.parametrize(
+    ("plan", "groups"),
+    [
+        ({"action": "current", "kept": True, "surplus": []}, []),
+        ({"action": "current", "kept": False, "surplus": []}, ["keep"]),
+        ({"action": "create", "kept": False, "surplus": []}, ["create", "changed", "keep"]),
+        ({"action": "rollout", "kept": True, "surplus": ["api-2"]}, ["rollout", "changed", "keep", "surplus"]),
+    ],
+)
+def test_plan_puts_the_host_into_groups(plan: dict[str, Any], groups: list[str]) -> None:
+    assert stack.rollout_groups(plan) == groups
+
+
+def test_touched_hosts_go_back_last_one_first_and_the_others_get_their_files_back() -> None:
+    groups = {"backend_changed": ["app1", "app2", "app3"], "backend_touched": ["app1", "app2"], "frontend_changed": []}
+    found = stack.hosts_to_put_back(groups, {"backend": {}, "frontend": {}})
+    assert [(item["host"], item["group"]) for item in found] == [
+        ("app3", "backend_revert"),
+        ("app2", "backend_back"),
+        ("app1", "backend_back"),
+    ]
+
+
+def test_known_image_is_not_built_again() -> None:
+    images = [{"name": "api", "context": "files/api"}, {"name": "web", "context": "files/web"}]
+    known = {"api": {"reference": "api:1", "id": "sha256:1"}}
+    assert stack.with_known(images, known) == [{**images[0], "reference": "api:1", "id": "sha256:1"}, images[1]]
+
+
+def test_secrets_reach_the_service_as_files() -> None:
+    assert stack.secrets_by_file({"SMTP_PASSWORD": "x"}) == {"smtp_password": "x"}
+    assert stack.secret_environment({"SMTP_PASSWORD": "x"}) == {"SMTP_PASSWORD_FILE": "/run/secrets/smtp_password"}
+
+
+def test_directory_for_uploads_is_closed_to_others() -> None:
+    (entry,) = stack.data_directories(["/srv/x"], 10001)
+    assert (entry["owner"], entry["mode"]) == ("10001", "0750")

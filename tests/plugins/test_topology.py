@@ -103,3 +103,23 @@ def test_trusted_certificate_ends_with_one_line_break() -> None:
 def test_trusted_certificate_is_a_file_that_debian_collects() -> None:
     path = topology.trusted_certificate({"key": "root", "value": "PEM"})["path"]
     assert path == "/usr/local/share/ca-certificates/root.crt"
+
+
+def test_copies_take_the_ports_after_the_first_and_are_listed_round_by_round() -> None:
+    values = {"enlevohub_address": "192.0.2.1", "backend_port": 3001, "backend_replicas": "2"}
+    found = topology.members(["app1", "app2"], {"app1": values, "app2": values}, "backend_port", "backend_replicas")
+    assert [(entry["name"], entry["port"], entry["host"], entry["number"]) for entry in found] == [
+        ("app1", 3001, "app1", 1),
+        ("app2", 3001, "app2", 1),
+        ("app1-2", 3002, "app1", 2),
+        ("app2-2", 3002, "app2", 2),
+    ]
+
+
+def test_copies_of_a_service_have_their_own_port_and_name() -> None:
+    found = topology.copies({"image": "x", "environment": {"INSTANCE": "app1"}}, "api", 2, "192.0.2.1", 3001, 3001)
+    assert {name: service["ports"] for name, service in found.items()} == {
+        "api": ["192.0.2.1:3001:3001"],
+        "api-2": ["192.0.2.1:3002:3001"],
+    }
+    assert [service["environment"]["INSTANCE"] for service in found.values()] == ["app1", "app1-2"]

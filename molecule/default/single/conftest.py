@@ -35,14 +35,16 @@ def blank(datacenter: Datacenter) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def secrets() -> Iterator[dict[str, str]]:
     """The secrets of the environment, made for the test and encrypted as an operator has them."""
-    vault, password = ROOT / "group_vars" / "single" / "vault.yml", ROOT / ".vault" / "single"
+    vault, password = ROOT / "group_vars" / "single" / "vault.yml", ROOT / ".vault" / "single.password"
     assert not vault.exists(), f"{vault} exists: the test would use the secrets of a real server"
     command = [str(BIN / "python"), "-m", "enlevohub_secrets", "--environment", "single"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     try:
         view = [str(BIN / "ansible-vault"), "view", "--vault-password-file", str(password), str(vault)]
         text = subprocess.run(view, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60).stdout
-        yield yaml.safe_load(text)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(password))
+            yield yaml.safe_load(text)
     finally:
         vault.unlink()
         password.unlink()
@@ -61,7 +63,7 @@ def arguments(datacenter: Datacenter, blank: str) -> tuple[str, ...]:
     }
     path = state / "single.yml"
     path.write_text(yaml.safe_dump(values))
-    return ("--extra-vars", f"@{path}", "--vault-password-file", str(ROOT / ".vault" / "single"))
+    return ("--extra-vars", f"@{path}")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ description:
   - V(up) creates, replaces and starts, and waits until the containers are healthy.
   - V(watched) waits until the containers have been up for I(watch) seconds, and fails when one ends or gets sick.
   - V(kept) keeps the configuration on disk as the last good one, in the directory C(kept).
-  - V(restored) brings the last good configuration back and does V(up).
+  - V(restored) brings the last good configuration back and does V(up); nothing where nothing ran well before.
   - V(pruned) removes containers of services that are no longer in the configuration.
   - V(absent) removes containers and directory.
   - Images are never pulled or built here; they are delivered before.
@@ -87,6 +87,10 @@ surplus:
   description: Services that run but are no longer in the configuration.
   type: list
   returned: when state is planned
+nothing_kept:
+  description: True when there is no last good configuration.
+  type: bool
+  returned: when state is restored
 kept:
   description: Whether the configuration on disk is the last good one.
   type: bool
@@ -348,7 +352,7 @@ class Stack:
         """Bring the last good configuration back and run it."""
         kept = os.path.join(self.directory, KEPT)
         if not os.path.exists(os.path.join(kept, CONFIGURATION)):
-            self.explain(f"there is no last good configuration in {kept}: nothing ran well here before")
+            return {"changed": False, "nothing_kept": True}
         self.copy(kept, self.directory)
         return {**self.up(), "changed": True}
 
