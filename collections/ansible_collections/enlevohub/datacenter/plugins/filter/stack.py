@@ -54,7 +54,11 @@ def secrets_digest(secrets: dict[str, str]) -> str:
 
 
 def compose_document(
-    services: dict[str, dict[str, Any]], defaults: dict[str, Any], secrets: dict[str, str], one_shot: list[str]
+    services: dict[str, dict[str, Any]],
+    defaults: dict[str, Any],
+    secrets: dict[str, str],
+    one_shot: list[str],
+    network: str = "",
 ) -> dict[str, Any]:
     """Return the content of compose.yaml.
 
@@ -62,6 +66,7 @@ def compose_document(
         services: services as in compose.yaml.
         defaults: keys that each service gets unless it has them.
         secrets: secrets by name; each becomes a file of every service. Only a digest of them stands in the document.
+        network: network of the containers as address/length; empty: whatever the engine chooses.
         one_shot: services that run to their end; they are kept out of ``up`` by a profile.
 
     Raises:
@@ -82,6 +87,8 @@ def compose_document(
             merged["secrets"] = sorted(secrets)
             merged["labels"] = {**merged.get("labels", {}), "enlevohub.secrets": secrets_digest(secrets)}
         document["services"][name] = merged
+    if network:
+        document["networks"] = {"default": {"ipam": {"config": [{"subnet": network}]}}}
     if secrets:
         document["secrets"] = {name: {"file": f"./secrets/{name}"} for name in sorted(secrets)}
     # A copy without shared parts: YAML would write them as anchors.
