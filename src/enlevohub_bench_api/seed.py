@@ -96,6 +96,7 @@ def make(seed: int) -> Data:
     tenants = _Rows("tenants", "id, name, document")
     contractors = _Rows("contractors", "id, tenant_id, name, document")
     users = _Rows("users", "id, tenant_id, email, password_hash, name, role, contractor_id, is_approved")
+    sessions = _Rows("sessions", "id, user_id, expires_at")
     projects = _Rows(
         "projects",
         "id, tenant_id, name, description, address, status, start_date, expected_end_date, actual_end_date, budget, "
@@ -115,13 +116,14 @@ def make(seed: int) -> Data:
         for user in own:
             name = f"{user.role.title()} {number}"
             users.add(user.id, tenant, f"{user.id}@example.com", "-", name, user.role, user.contractor, "true")
+            sessions.add(user.id, user.id, "infinity")
         callers += own
         for _ in range(PROJECTS_PER_TENANT if number < TENANTS else 0):
             project = _project(dice, tenant, projects)
             if dice.random() < 0.2:
                 assigned.add(tenant, project, contractor)
             _children(dice, project, own, evolutions, units)
-    tables = (tenants, contractors, users, projects, assigned, evolutions, units)
+    tables = (tenants, contractors, users, sessions, projects, assigned, evolutions, units)
     script = "".join(table.script for table in tables)
     return Data(script, callers, len(projects), len(evolutions), len(units))
 

@@ -24,13 +24,14 @@ def sign(claims: dict[str, Any], secret: str, algorithm: str = "HS256") -> str:
 
 
 def access_claims(user: str, tenant: str, role: str, now: int, contractor: str | None = None) -> dict[str, Any]:
-    """Return the claims of an access token that lives for a day."""
+    """Return the claims of an access token that lives for a day; the session has its user's id."""
     claims = {
         "userId": user,
         "tenantId": tenant,
         "email": f"{user}@example.com",
         "role": role,
         "sid": user,
+        "jti": user,
         "iat": now,
         "exp": now + 86400,
         "typ": "access",
