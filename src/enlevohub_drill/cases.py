@@ -252,23 +252,36 @@ def newest_archive() -> int:
 
 
 @contextmanager
-def one_more_server(site: Datacenter, name: str = NEWCOMER) -> Iterator[str]:
-    """Make one more blank server and write it into the inventory, in a file of its own; removes both afterwards."""
-    environment = site.inventory.name
+def blank_server(site: Datacenter, name: str) -> Iterator[str]:
+    """Make one more blank server in the network of a lab; yields its address, removes the server afterwards."""
+    remove_server(site, name)
     command = [str(BIN / "python"), "-m", "enlevohub_lab", "--inventory", str(site.inventory), "host", name]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     if said.returncode != 0:
         raise RuntimeError(said.stdout + said.stderr)
     (address,) = set(re.findall(rf"{name}: \{{ansible_host: ([\d.]+)\}}", said.stdout))
-    path = site.inventory / "more.yml"
-    groups = "".join(f"{group}:\n  hosts:\n    {name}:\n" for group in ("backend_servers", "lab", environment))
-    if environment == "lab":
-        groups = "".join(f"{group}:\n  hosts:\n    {name}:\n" for group in ("backend_servers", "lab"))
-    path.write_text(f"all:\n  hosts:\n    {name}: {{ansible_host: {address}}}\n{groups}", encoding="utf-8")
     try:
-        yield name
+        yield address
     finally:
-        path.unlink()
-        container = f"enlevohub-{environment}-{name}"
-        remove = ["docker", "rm", "--force", "--volumes", container]
-        subprocess.run(remove, check=True, capture_output=True, timeout=120)
+        remove_server(site, name)
+
+
+def remove_server(site: Datacenter, name: str) -> None:
+    """Remove a server of a lab and what its engine kept; nothing happens where there is none."""
+    container = f"enlevohub-{site.inventory.name}-{name}"
+    for command in (["rm", "--force", "--volumes", container], ["volume", "rm", "--force", f"{container}-docker"]):
+        subprocess.run(["docker", *command], check=True, capture_output=True, timeout=120)
+
+
+@contextmanager
+def one_more_server(site: Datacenter, name: str = NEWCOMER) -> Iterator[str]:
+    """Make one more blank server and write it into the inventory, in a file of its own; removes both afterwards."""
+    environments = sorted({"lab", site.inventory.name})
+    with blank_server(site, name) as address:
+        path = site.inventory / "more.yml"
+        groups = "".join(f"{group}:\n  hosts:\n    {name}:\n" for group in ("backend_servers", *environments))
+        path.write_text(f"all:\n  hosts:\n    {name}: {{ansible_host: {address}}}\n{groups}", encoding="utf-8")
+        try:
+            yield name
+        finally:
+            path.unlink()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 import yaml
 
+from enlevohub_drill.cases import blank_server
 from enlevohub_drill.site import BIN, ROOT, Datacenter, resolve
 
 NAME = "server1"
@@ -18,18 +18,8 @@ INVENTORY = ROOT / "inventories" / "single"
 @pytest.fixture(scope="session")
 def blank(datacenter: Datacenter) -> Iterator[str]:
     """The address of one more server in the network of the scenario; removed afterwards."""
-    environment = datacenter.inventory.name
-    container = f"enlevohub-{environment}-{NAME}"
-    remove = ["docker", "rm", "--force", "--volumes", container]
-    subprocess.run(remove, check=False, capture_output=True, timeout=120)
-    command = [str(BIN / "python"), "-m", "enlevohub_lab", "--inventory", str(datacenter.inventory), "host", NAME]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (address,) = set(re.findall(rf"{NAME}: \{{ansible_host: ([\d.]+)\}}", done.stdout))
-    try:
+    with blank_server(datacenter, NAME) as address:
         yield address
-    finally:
-        subprocess.run(remove, check=True, capture_output=True, timeout=120)
 
 
 @pytest.fixture(scope="session")
