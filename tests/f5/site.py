@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.f5_model import f5_model
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,6 +25,21 @@ from tests.conftest import ROOT
 USER = "enlevohub"
 PASSWORD = "Very-Secret-f5-Word"
 SECONDS = 240
+OPTIONS: dict[str, Any] = {
+    "prefix": "enlevohub",
+    "partition": "Common",
+    "tenant": "EnlevoHub",
+    "method": "none",
+    "names": {},
+    "balancing": "least-connections-member",
+    "slow_ramp": 10,
+    "interval": 2,
+    "sync_group": "",
+    "virtual_servers": False,
+    "address": "",
+    "ssl_profile": "/Common/enlevohub",
+    "snat": "automap",
+}
 BACKEND = "/Common/enlevohub_backend"
 FRONTEND = "/Common/enlevohub_frontend"
 HOSTS = {"app1": "192.0.2.11", "app2": "192.0.2.12", "app3": "192.0.2.13"}
@@ -173,6 +189,26 @@ class Site:
         run = Run(done.returncode, done.stdout + done.stderr)
         assert run.code == code, run.output[-8000:]
         return run
+
+    def seed(self, hosts: dict[str, str] | None = None, ports: dict[str, int] | None = None) -> None:
+        """Put monitors, pools and enabled members on the F5, as a run of the role leaves them."""
+        device = self.simulator.device
+        model = f5_model(pools(hosts, ports), {**OPTIONS, "method": "modules"})
+        with device.lock:
+            for monitor in model["monitors"]:
+                values = {"send": monitor["send"], "recv": monitor["receive"]}
+                values.update({key: monitor[key] for key in ("interval", "timeout")})
+                device.create("ltm/monitor/http", monitor["path"], values)
+            for pool in model["pools"]:
+                settings = {
+                    "monitor": pool["monitor"],
+                    "loadBalancingMode": pool["balancing"],
+                    "slowRampTime": pool["slow_ramp"],
+                }
+                device.create("ltm/pool", pool["path"], settings)
+                for member in pool["members"]:
+                    name = f"{member['node']}:{member['port']}"
+                    device.put_member(pool["path"], name, "Common", {"address": member["address"]})
 
     def sessions(self, pool: str = BACKEND) -> dict[str, str]:
         """Return what somebody set for each member."""

@@ -21,27 +21,12 @@ from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.f5_render imp
 )
 
 from tests.conftest import ROOT, Renderer
-from tests.f5.site import pools
+from tests.f5.site import OPTIONS, pools
 
 GOLDEN = Path(__file__).parent / "golden"
 # The schema is reference data of its vendor and lies beside the project (or its worktrees), not in it.
 PLACES = [ROOT / up / "shared/f5/as3-schema.json" for up in ("..", "../..")]
-OPTIONS: dict[str, Any] = {
-    "prefix": "enlevohub",
-    "partition": "Common",
-    "tenant": "EnlevoHub",
-    "method": "none",
-    "names": {},
-    "balancing": "least-connections-member",
-    "slow_ramp": 10,
-    "interval": 2,
-    "sync_group": "",
-    "virtual_servers": False,
-    "address": "",
-    "ssl_profile": "/Common/enlevohub",
-    "snat": "automap",
-}
-WHOLE = {"virtual_servers": True, "address": "192.0.2.100"}
+WHOLE = {"virtual_servers": True, "address": "192.0.2.100", "ssl_profile": "/Common/clientssl"}
 VARIANTS: dict[str, dict[str, Any]] = {
     "pools": {},
     "whole": WHOLE,
@@ -50,7 +35,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "taken": {**WHOLE, "names": {"backend": "/Common/pool_api"}},
     "snat_pool": {**WHOLE, "snat": "/Common/snat_app"},
     "no_snat": {**WHOLE, "snat": "none"},
-    "ipv6": {"virtual_servers": True, "address": "2001:db8::100"},
+    "ipv6": {"virtual_servers": True, "address": "2001:db8::100", "ssl_profile": "/Common/clientssl"},
 }
 STATES = {
     "backend 192.0.2.12 3001": {"admin": "disabled", "remark": "EnlevoHub: drained"},

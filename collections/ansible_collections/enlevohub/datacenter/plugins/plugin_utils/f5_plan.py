@@ -148,6 +148,17 @@ def _pool(
                 f"{member['address']}. The F5 would go on with its own: correct one of the two"
             )
             continue
+        foreign = [
+            f"/{item['partition']}/{item['name']}"
+            for item in state["nodes"]
+            if item["address"] == member["address"] and item["partition"] != pool["partition"]
+        ]
+        if foreign:
+            plan["problems"].append(
+                f"the address {member['address']} belongs to the node {foreign[0]} of another partition; an F5 takes an "
+                "address once. Use that partition, or have the node removed"
+            )
+            continue
         entry = _entry(pool, node, member)
         plan["add"].append(entry)
         lines.append(f"+ member {entry['member']} of {pool['path']} ({member['address']})")
@@ -223,7 +234,7 @@ def f5_rollback(model: dict[str, Any], state: dict[str, Any]) -> str:
 
 def plain_remark(text: str) -> str:
     """Return the description of a member without what this project wrote before it."""
-    return re.sub(rf"^{OURS}[^|]*(\\| )?", "", text)
+    return re.sub(rf"^{OURS}[^|]*(\| )?", "", text)
 
 
 def f5_member(member: dict[str, Any], pool: dict[str, Any] | None) -> dict[str, Any]:
