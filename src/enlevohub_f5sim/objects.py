@@ -18,6 +18,14 @@ BUILT_IN = {
     "ltm/profile/one-connect": ["oneconnect"],
     "ltm/profile/client-ssl": ["clientssl"],
     "ltm/profile/server-ssl": ["serverssl"],
+    "ltm/profile/diameter": ["diameter"],
+    "ltm/profile/sip": ["sip"],
+    "ltm/profile/fastl4": ["fastL4"],
+    "ltm/profile/fasthttp": ["fasthttp"],
+    "ltm/profile/udp": ["udp"],
+    "ltm/profile/dhcpv4": ["dhcpv4"],
+    "ltm/profile/dhcpv6": ["dhcpv6"],
+    "ltm/message-routing/sip/profile/session": ["sipsession"],
     "ltm/rule": ["_sys_https_redirect"],
     "ltm/monitor/http": ["http"],
     "ltm/persistence/cookie": ["cookie"],
@@ -280,6 +288,9 @@ class BigIp:
     def _route(self, method: str, parts: list[str], query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
         if parts == ["sys"] and method == "GET":
             return {"kind": "tm:sys:sysstate", "selfLink": f"https://localhost/mgmt/tm/sys?ver={VERSION}"}
+        if parts == ["sys", "provision"] and method == "GET":
+            items = [{"name": "ltm", "fullPath": "ltm", "level": "nominal"}]
+            return {"kind": "tm:sys:provision:provisioncollectionstate", "items": items}
         if parts == ["util", "bash"] and method == "POST":
             if "save sys config" in str(body.get("utilCmdArgs")):
                 self.saved += 1
@@ -296,7 +307,7 @@ class BigIp:
     @staticmethod
     def _kind(parts: list[str]) -> tuple[str, list[str]]:
         """Split the parts of a path into the kind of object and what follows."""
-        deep = 3 if parts[1] in ("monitor", "profile", "tunnels", "persistence", "message-routing") else 2
+        deep = {"message-routing": 5, "monitor": 3, "profile": 3, "tunnels": 3, "persistence": 3}.get(parts[1], 2)
         return "/".join(parts[:deep]), parts[deep:]
 
     def _sync(self, method: str, parts: list[str], body: dict[str, Any]) -> dict[str, Any]:

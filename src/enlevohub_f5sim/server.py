@@ -37,6 +37,7 @@ class Fault:
         delay: seconds before the answer.
         refuse: close the connection without an answer.
         times: how many requests meet it; -1: all.
+        skip: how many requests pass before.
     """
 
     method: str = ""
@@ -46,6 +47,7 @@ class Fault:
     delay: float = 0.0
     refuse: bool = False
     times: int = -1
+    skip: int = 0
 
 
 @dataclass
@@ -71,6 +73,8 @@ class Simulator:
         users: passwords by user.
         most_tokens: how many tokens a user may have.
         log: every request, oldest first.
+        tokens: tokens that are in use, and whose.
+        given: all tokens that were ever given.
     """
 
     users: dict[str, str]
@@ -79,6 +83,7 @@ class Simulator:
     faults: list[Fault] = field(default_factory=list)
     log: list[Request] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
+    given: list[str] = field(default_factory=list)
     host: str = "127.0.0.1"
     port: int = 0
     log_file: Path | None = None
@@ -121,6 +126,9 @@ class Simulator:
         with self._lock:
             for fault in self.faults:
                 if fault.times and fault.method in ("", method) and re.search(fault.path, path):
+                    if fault.skip > 0:
+                        fault.skip -= 1
+                        continue
                     fault.times -= 1
                     return fault
         return None
@@ -175,6 +183,7 @@ class Simulator:
                 return 400, {"code": 400, "message": f"user {user} has reached maximum active login tokens"}
             token = uuid.uuid4().hex[:26].upper()
             self.tokens[token] = user
+            self.given.append(token)
         return 200, {"username": user, "token": {"token": token, "name": token, "timeout": 1200}}
 
     def _known(self, headers: dict[str, str]) -> bool:

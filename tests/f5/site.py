@@ -102,6 +102,11 @@ class Run:
     output: str
 
     @property
+    def said(self) -> str:
+        """The output in one line."""
+        return " ".join(self.output.split())
+
+    @property
     def changed(self) -> list[str]:
         """The tasks that changed something."""
         found, task = [], ""
