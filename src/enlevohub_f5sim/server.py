@@ -52,13 +52,14 @@ class Fault:
 
 @dataclass
 class Request:
-    """One line of the log; no password and no token is in it."""
+    """One line of the log, with the moment it came (monotonic); no password and no token is in it."""
 
     method: str
     path: str
     query: dict[str, str]
     body: dict[str, Any]
     status: int
+    moment: float
 
     def __str__(self) -> str:
         """Return method and path."""
@@ -230,6 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Print nothing: the log is elsewhere."""
 
     def _serve(self) -> None:
+        moment = time.monotonic()
         parts = urlsplit(self.path)
         path = unquote(parts.path).rstrip("/")
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -249,17 +251,17 @@ class _Handler(BaseHTTPRequestHandler):
             status, answer = self.owner.answer(self.command, path, query, body, headers)
             if fault is not None and wrong:
                 status, answer = fault.status, {"code": fault.status, "message": "fault of the simulator"}
-        self._keep(path, query, body, status)
+        self._keep(path, query, body, status, moment)
         if fault is not None and fault.refuse:
             self.close_connection = True
             return
         self._reply(status, answer)
 
-    def _keep(self, path: str, query: dict[str, str], body: Any, status: int) -> None:
+    def _keep(self, path: str, query: dict[str, str], body: Any, status: int, moment: float) -> None:
         kept = body if isinstance(body, dict) else {}
         kept = {key: "***" if key in SECRET_KEYS else value for key, value in kept.items()}
         shown = TOKENS + "***" if path.startswith(TOKENS) else path
-        self.owner.keep(Request(self.command, shown, query, kept, status))
+        self.owner.keep(Request(self.command, shown, query, kept, status, moment))
 
     def _reply(self, status: int, answer: dict[str, Any]) -> None:
         data = b"" if status == 204 else json.dumps(answer).encode()

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from ansible_collections.enlevohub.datacenter.plugins.module_utils.f5_client import F5Client, F5Error, F5NotFoundError
 from ansible_collections.enlevohub.datacenter.plugins.modules import f5_as3, f5_state
+from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.f5_render import f5_declaration
 
 from enlevohub_f5sim.server import LOGIN, Simulator
 from tests.f5.site import BACKEND, FRONTEND, PASSWORD, USER, Site
-from tests.f5.test_render import f5_declaration, model, schema_errors
+from tests.f5.test_render import model, schema_errors
 
 POOL = "/mgmt/tm/ltm/pool/~Common~enlevohub_backend"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.f5.test_render import schema_errors
 
 ENABLED = {"app1:3001": "user-enabled", "app2:3001": "user-enabled", "app3:3001": "user-enabled"}
 MEMBER = "/mgmt/tm/ltm/pool/~Common~enlevohub_backend/members/~Common~app2:3001"
-WHOLE = {"f5_pool_virtual_servers": True, "f5_pool_virtual_address": "192.0.2.100"}
+WHOLE: dict[str, Any] = {"f5_pool_virtual_servers": True, "f5_pool_virtual_address": "192.0.2.100"}
 
 
 @pytest.fixture
