@@ -155,8 +155,8 @@ def _pool(
         ]
         if foreign:
             plan["problems"].append(
-                f"the address {member['address']} belongs to the node {foreign[0]} of another partition; an F5 takes an "
-                "address once. Use that partition, or have the node removed"
+                f"the address {member['address']} belongs to the node {foreign[0]} of another partition; an F5 takes "
+                "an address once. Use that partition, or have the node removed"
             )
             continue
         entry = _entry(pool, node, member)
