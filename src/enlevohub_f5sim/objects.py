@@ -118,7 +118,9 @@ class BigIp:
     Attributes:
         health: fixed results of the monitor by (address, port), used while no data plane asks for real.
         probing: whether a data plane asks.
-        changed: called after every change, without the lock.
+        saved: how often the configuration was saved.
+        pending: whether the other device of the pair lacks a change.
+        synced: what was asked for to give it.
     """
 
     objects: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
@@ -127,6 +129,7 @@ class BigIp:
     default_health: str = "up"
     probing: bool = False
     saved: int = 0
+    pending: bool = False
     synced: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _transactions: dict[int, list[Callable[[], Any]]] = field(default_factory=dict)
@@ -299,6 +302,7 @@ class BigIp:
             return self._sync(method, parts, body)
         if parts[:1] not in (["ltm"], ["net"]):
             raise RestError(404, f"Public URI path not registered: /{'/'.join(parts)}")
+        self.pending = self.pending or method != "GET"
         kind, rest = self._kind(parts)
         if not rest:
             return self._collection(method, kind, query, body)
@@ -312,7 +316,8 @@ class BigIp:
 
     def _sync(self, method: str, parts: list[str], body: dict[str, Any]) -> dict[str, Any]:
         if parts == ["cm"] and method == "POST":
-            self.synced.append(str(body.get("utilCmdArgs", "")))
+            self.synced.append(str(body.get("utilCmdArgs", "")).strip())
+            self.pending = False
             return {"kind": "tm:cm:runstate", **body}
         if parts[1:2] == ["device-group"]:
             path = split_name(parts[2]) if parts[2].startswith("~") else f"/Common/{parts[2]}"
@@ -321,7 +326,7 @@ class BigIp:
             entries = {
                 "color": {"description": "green"},
                 "mode": {"description": "high-availability"},
-                "status": {"description": "In Sync"},
+                "status": {"description": "Changes Pending" if self.pending else "In Sync"},
                 "summary": {"description": "All devices in the device group are in sync"},
             }
             link = "https://localhost/mgmt/tm/cm/sync-status/0"

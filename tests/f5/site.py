@@ -169,7 +169,7 @@ class Site:
             task: dict[str, Any] = {"name": "Do the step", "ansible.builtin.include_role": role}
             if step != "apply":
                 task["vars"] = {"load_balancer_member": {**member, "pool": "backend"}}
-            plays.append({"name": str(step), "hosts": "app1", "gather_facts": False, "tasks": [task]})
+            plays.append({"name": str(step), "hosts": "app1" if step != "apply" else "all", "gather_facts": False, "tasks": [task]})
         (self.directory / "play.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
         hosts = {"all": {"hosts": {name: {"ansible_host": address} for name, address in HOSTS.items()}}}
         (self.directory / "hosts.yml").write_text(yaml.safe_dump(hosts), encoding="utf-8")

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.f5_model import f5_model, member_name
 from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.f5_plan import (
     DRAINED,
+    LEAVES,
     NEW,
     f5_by_pool,
     f5_member,
@@ -103,11 +104,13 @@ def test_member_that_a_dead_run_left_drained_is_named() -> None:
     assert plan["changed"] is False
 
 
-def test_new_member_that_was_never_enabled_is_enabled_by_the_next_run() -> None:
+@pytest.mark.parametrize("remark", [NEW, LEAVES])
+def test_member_that_was_never_enabled_or_came_back_is_enabled_by_the_next_run(remark: str) -> None:
     state = present(model(), app2="disabled")
-    state["pools"][BACKEND]["members"][1]["description"] = NEW
+    state["pools"][BACKEND]["members"][1]["description"] = remark
     plan = f5_plan(model(), state, 1)
     assert [item["member"] for item in plan["wake"]] == ["app2:3001"]
+    assert plan["states"]["backend 192.0.2.12 3001"]["admin"] == "enabled"
     assert plan["changed"] is True
 
 

@@ -188,6 +188,13 @@ def test_connections_that_do_not_end_force_the_member_offline(seeded: Site) -> N
     ]
 
 
+def test_drain_that_a_dead_run_began_is_waited_for(seeded: Site) -> None:
+    member = seeded.simulator.device.member(BACKEND, "app2:3001")
+    member.session, member.description, member.stuck = "user-disabled", "EnlevoHub: drained", 2
+    seeded.run(("drain", "app2"), load_balancer_drain_timeout=1)
+    assert seeded.sessions()["app2:3001"] == "forced"
+
+
 def test_policy_abort_gives_the_member_back(seeded: Site) -> None:
     seeded.simulator.device.member(BACKEND, "app2:3001").stuck = 2
     run = seeded.run(("drain", "app2"), code=2, load_balancer_drain_timeout=1, f5_pool_drain_policy="abort")

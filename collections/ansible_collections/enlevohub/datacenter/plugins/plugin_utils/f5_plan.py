@@ -10,6 +10,7 @@ from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.f5_render imp
 
 OURS = "EnlevoHub: "
 NEW = "EnlevoHub: new, enabled when the monitor says up"
+LEAVES = "EnlevoHub: leaves"
 DRAINED = "EnlevoHub: drained"
 
 
@@ -127,8 +128,9 @@ def _pool(
         if have is not None:
             plan["states"][key] = {"admin": have["admin"], "remark": have["description"]}
             entry = _entry(pool, have["node"], member)
-            if have["admin"] != "enabled" and have["description"] == NEW:
+            if have["admin"] != "enabled" and have["description"] in (NEW, LEAVES):
                 plan["wake"].append(entry)
+                plan["states"][key] = {"admin": "enabled", "remark": ""}
                 lines.append(f"~ member {have['name']} of {pool['path']}: enabled when the monitor says up")
             elif have["admin"] != "enabled":
                 lines.append(
