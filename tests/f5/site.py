@@ -169,10 +169,11 @@ class Site:
             task: dict[str, Any] = {"name": "Do the step", "ansible.builtin.include_role": role}
             if step != "apply":
                 task["vars"] = {"load_balancer_member": {**member, "pool": "backend"}}
-            plays.append({"name": str(step), "hosts": "app1" if step != "apply" else "all", "gather_facts": False, "tasks": [task]})
+            hosts = "all" if step == "apply" else "app1"
+            plays.append({"name": str(step), "hosts": hosts, "gather_facts": False, "tasks": [task]})
         (self.directory / "play.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
-        hosts = {"all": {"hosts": {name: {"ansible_host": address} for name, address in HOSTS.items()}}}
-        (self.directory / "hosts.yml").write_text(yaml.safe_dump(hosts), encoding="utf-8")
+        inventory = {"all": {"hosts": {name: {"ansible_host": address} for name, address in HOSTS.items()}}}
+        (self.directory / "hosts.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
         file = self.directory / "values.json"
         file.write_text(json.dumps(values), encoding="utf-8")
         program = str(Path(sys.executable).with_name("ansible-playbook"))
