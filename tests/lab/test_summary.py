@@ -1,4 +1,3 @@
-
 """What a report says of a lab, from canned answers."""
 
 import ipaddress
@@ -149,7 +148,14 @@ def test_part_that_cannot_be_asked_is_a_problem_of_that_part(program: Program, t
     program("docker", "echo Cannot connect >&2; exit 1")
     program("ssh", "exit 255")
     parts = status.collect(LAB, Access(tmp_path), tmp_path / "vault.yml").parts
-    assert [part.name for part in parts if part.problem] == ["Page", "Database", "Load balancer", "etcd", "Servers"]
+    assert [part.name for part in parts if part.problem] == [
+        "Page",
+        "Database",
+        "Load balancer",
+        "Releases",
+        "etcd",
+        "Servers",
+    ]
 
 
 def test_answer_of_another_form_is_a_problem_of_that_part() -> None:
