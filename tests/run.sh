@@ -27,6 +27,7 @@ part() {
 echo "=== lint"
 tests/lint.sh
 part fast python -m pytest -q
+part f5 python -m pytest -q -n2 tests/f5_play
 part api tests/api.sh
 part frontend tests/frontend.sh
 requirements/packages.sh chromium

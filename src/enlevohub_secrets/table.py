@@ -29,6 +29,7 @@ TEXT_SECRETS: dict[str, Callable[[], str]] = {
     "vault_patroni_restapi_password": _password,
     "vault_jwt_secret": partial(random_text, JWT_SECRET_LENGTH),
     "vault_haproxy_stats_password": _password,
+    "vault_f5_password": _password,
 }
 
 # A key and its certificate are made together or not at all.

@@ -452,7 +452,23 @@ VALUES = [
         (ALL, "load_balancer_driver"),
         "load_balancer_driver",
         "is not one of the choices",
-        "use one of: haproxy, external",
+        "use one of: haproxy, f5, render, external",
+    ),
+    Defect(
+        "f5_without_a_server",
+        appended(LAB, "load_balancer_driver: f5\nf5_pool_user: enlevohub"),
+        (LAB, "load_balancer_driver"),
+        "f5_pool_server",
+        "load_balancer_driver is f5, but its management address is not known",
+        "set f5_pool_server",
+    ),
+    Defect(
+        "virtual_servers_without_an_address",
+        appended(LAB, "load_balancer_driver: render\nf5_pool_virtual_servers: true\nf5_pool_virtual_address: ''"),
+        (LAB, "f5_pool_virtual_address"),
+        "f5_pool_virtual_address",
+        "load_balancer_driver is render, but the address for users is not known",
+        "set f5_pool_virtual_address",
     ),
     Defect(
         "alias_of_text",
@@ -563,7 +579,7 @@ SECRETS = [
         no_secrets,
         (VAULT, ""),
         ", ".join(sorted(NAMES)),
-        "9 secrets are missing",
+        "10 secrets are missing",
         "make secrets ENV=lab",
     ),
     Defect(

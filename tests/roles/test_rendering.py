@@ -13,6 +13,8 @@ HOSTS = {
     "compose_stack": "app1",
     "docker": "app1",
     "etcd": "db1",
+    "f5_pool": "app1",
+    "f5_simulator": "lb1",
     "frontend": "app1",
     "haproxy": "lb1",
     "patroni": "db1",

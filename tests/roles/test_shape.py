@@ -192,7 +192,7 @@ def test_task_name_is_a_sentence_without_full_stop(task: dict[str, Any]) -> None
 def test_task_has_one_module_with_its_full_name(task: dict[str, Any]) -> None:
     modules = [word for word in task if word not in TASK_WORDS and not word.startswith("with_")]
     assert len(modules) == 1
-    assert re.fullmatch(r"(ansible\.builtin|enlevohub\.datacenter)\.\w+", modules[0])
+    assert re.fullmatch(r"(ansible\.builtin|enlevohub\.datacenter|f5networks\.f5_modules)\.\w+", modules[0])
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -91,6 +91,7 @@ def check_tiers(inventory: Inventory) -> Iterator[Finding]:
             if tier == "load_balancers":
                 fix += ", or set load_balancer_driver: external"
             yield Finding(inventory.place(tier), tier, "the tier has no host", fix)
+    yield from check_f5(inventory, driver)
     members = len(inventory.members("etcd_servers"))
     if members and members % 2 == 0:
         yield Finding(
@@ -116,6 +117,23 @@ def check_tiers(inventory: Inventory) -> Iterator[Finding]:
             f"filesystem with {backends} backends: an upload is on one of them only",
             "use s3, or keep one host in backend_servers",
         )
+
+
+def check_f5(inventory: Inventory, driver: Any) -> Iterator[Finding]:
+    """An F5 that is driven has an address and a user; virtual servers have an address."""
+    if driver not in ("f5", "render"):
+        return
+    _, entry = common(inventory, "load_balancer_driver")
+    where = entry.where if entry is not None else "group_vars/all/main.yml"
+    needed = [("f5_pool_server", "its management address"), ("f5_pool_user", "its user")] if driver == "f5" else []
+    virtual, _ = common(inventory, "f5_pool_virtual_servers")
+    if virtual is True:
+        needed.append(("f5_pool_virtual_address", "the address for users"))
+    for name, what in needed:
+        _, found = common(inventory, name)
+        if found is None or found.value in (None, ""):
+            problem = f"load_balancer_driver is {driver}, but {what} is not known"
+            yield Finding(found.where if found is not None else where, name, problem, f"set {name}")
 
 
 def check_failure_domains(inventory: Inventory) -> Iterator[Finding]:

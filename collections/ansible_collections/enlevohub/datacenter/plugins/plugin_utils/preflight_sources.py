@@ -251,8 +251,10 @@ def read_role_groups(playbooks: str) -> dict[str, list[str]]:
         for play in (Document(plain_reader(path)).data or []) if os.path.isfile(path) else []:
             groups = [name for name in str(play.get("hosts", "")).split(":") if name == "all" or name in TIERS]
             for role in play.get("roles") or []:
-                if isinstance(role, str) and not play.get("vars"):
-                    found.setdefault(role, []).extend(groups)
+                name = role if isinstance(role, str) else role.get("role", "")
+                plain = isinstance(role, str) or set(role) <= {"role", "when"}
+                if plain and not play.get("vars"):
+                    found.setdefault(name, []).extend(groups)
     return found
 
 
