@@ -207,9 +207,15 @@ class Datacenter:
         request = urllib.request.Request(url if "://" in url else self.public + url, data=data, headers=sent)
         try:
             with opener.open(request, timeout=timeout) as answer:
-                return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read().decode())
+                return self._answer(answer.status, answer)
         except urllib.error.HTTPError as error:
-            return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read().decode())
+            return self._answer(error.code, error)
+
+    @staticmethod
+    def _answer(status: int, answer: Any) -> Answer:
+        """Read an answer; the bytes of a picture become signs that mean nothing."""
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Answer(status, headers, answer.read().decode(errors="replace"))
 
     def register(self) -> dict[str, Any]:
         """Register a company with a name of its own; returns the answer of the API."""
