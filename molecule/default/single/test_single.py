@@ -120,12 +120,12 @@ def images(server: Datacenter) -> None:
         server.run(NAME, f"docker tag {image} enlevohub/{name}:latest")
 
 
-def copy(server: Datacenter, source: Path, target: str) -> None:
+def copy(server: Datacenter, source: Path, target: str, mode: str = "0644") -> None:
     """Copy a file to the server, through SSH's standard input."""
     state = ROOT / ".lab" / LAB
     host = server.host(NAME).backend.host.name
     login = ["ssh", "-i", f"{state}/id_ed25519", "-o", f"UserKnownHostsFile={state}/known_hosts", f"operator@{host}"]
-    command = f"sudo install -D -m 0600 /dev/stdin {target}"
+    command = f"sudo install -D -m {mode} /dev/stdin {target}"
     with source.open("rb") as handle:
         subprocess.run([*login, command], stdin=handle, check=True, capture_output=True, timeout=300)
 
@@ -140,7 +140,7 @@ def compose(server: Datacenter, images: None) -> Iterator[Datacenter]:
     text = text.replace("JWT_SECRET=\n", f"JWT_SECRET={uuid.uuid4().hex}{uuid.uuid4().hex}\n")
     path = ROOT / "build" / "compose.env"
     path.write_text(text)
-    copy(server, path, f"{STACK}/.env")
+    copy(server, path, f"{STACK}/.env", "0600")
     server.run(NAME, COMPOSE + "up --detach --wait --wait-timeout 180")
     site = Datacenter(server.inventory, server.groups, server.variables, server.secrets)
     site.public = f"http://{server.public.removeprefix('https://')}:{PORT}"
