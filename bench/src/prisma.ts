@@ -46,6 +46,14 @@ class PrismaStore implements Store {
     });
   }
 
+  async stands({ sessionId, userId, tenantId, role }: Caller): Promise<boolean> {
+    const session = await this.#client.session.findUnique({
+      where: { id: sessionId, revokedAt: null, userId, user: { tenantId, role, isActive: true, isApproved: true } },
+      select: { id: true },
+    });
+    return session !== null;
+  }
+
   async list(caller: Caller, query: ListQuery): Promise<{ rows: ProjectRow[]; total: number }> {
     const { search, status, sortBy, sortOrder, page, limit } = query;
     const where: Prisma.ProjectWhereInput = { tenantId: caller.tenantId };

@@ -122,6 +122,9 @@ class Bench:
         """
         probes = check.probes(self.data, self._secret, self._now)
         for probe in probes:
+            if probe.sql is not None:
+                for name in self.services:
+                    self.server.sql(probe.sql, name)
             try:
                 check.compare(probe, {name: check.ask(item.port, probe) for name, item in self.services.items()})
             except check.DifferentError as error:
