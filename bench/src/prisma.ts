@@ -47,11 +47,12 @@ class PrismaStore implements Store {
   }
 
   async stands({ sessionId, userId, tenantId, role }: Caller): Promise<boolean> {
-    const session = await this.#client.session.findUnique({
-      where: { id: sessionId, revokedAt: null, userId, user: { tenantId, role, isActive: true, isApproved: true } },
+    const sessions = { some: { id: sessionId, revokedAt: null } };
+    const user = await this.#client.user.findUnique({
+      where: { id: userId, tenantId, role, isActive: true, isApproved: true, sessions },
       select: { id: true },
     });
-    return session !== null;
+    return user !== null;
   }
 
   async list(caller: Caller, query: ListQuery): Promise<{ rows: ProjectRow[]; total: number }> {
