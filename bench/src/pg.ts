@@ -91,7 +91,7 @@ class PgStore implements Store {
   readonly #lists = new Map<string, { page: string; count: string }>();
 
   constructor(url: string) {
-    this.#pool = new pg.Pool({ connectionString: url, max: 10 });
+    this.#pool = new pg.Pool({ connectionString: url, max: 10, idleTimeoutMillis: 0 });
   }
 
   async stands(caller: Caller): Promise<boolean> {

@@ -42,7 +42,7 @@ class PrismaStore implements Store {
       return name;
     };
     this.#client = new PrismaClient({
-      adapter: new PrismaPg({ connectionString: url, max: 10 }, { statementNameGenerator }),
+      adapter: new PrismaPg({ connectionString: url, max: 10, idleTimeoutMillis: 0 }, { statementNameGenerator }),
     });
   }
 

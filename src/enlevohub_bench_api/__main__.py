@@ -96,6 +96,7 @@ class Bench:
             "DATABASE_URL": self.server.url(database),
             "JWT_SECRET": self._secret,
             "HOST": "127.0.0.1",
+            "METRICS_PORT": "0",
             "DRAIN_NOTICE_SECONDS": "0",
         }
 
