@@ -31,6 +31,13 @@ const SORT: Record<ListQuery['sortBy'], string> = {
   budget: 'p.budget',
 };
 
+const STANDS = {
+  name: 'stands',
+  text: `select 1 from sessions s join users u on u.id = s.user_id
+    where s.id = $1 and s.revoked_at is null and u.id = $2 and u.tenant_id = $3 and u.role = $4
+      and u.is_active and u.is_approved`,
+};
+
 const INSERT = {
   name: 'create',
   text: `insert into projects as p (tenant_id, name, description, address, status, start_date, expected_end_date, budget,
@@ -84,7 +91,13 @@ class PgStore implements Store {
   readonly #lists = new Map<string, { page: string; count: string }>();
 
   constructor(url: string) {
-    this.#pool = new pg.Pool({ connectionString: url, max: 10 });
+    this.#pool = new pg.Pool({ connectionString: url, max: 10, idleTimeoutMillis: 0 });
+  }
+
+  async stands(caller: Caller): Promise<boolean> {
+    const values = [caller.sessionId, caller.userId, caller.tenantId, caller.role];
+    const { rowCount } = await this.#pool.query({ ...STANDS, values });
+    return rowCount === 1;
   }
 
   async list(caller: Caller, query: ListQuery): Promise<{ rows: ProjectRow[]; total: number }> {

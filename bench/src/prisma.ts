@@ -42,8 +42,17 @@ class PrismaStore implements Store {
       return name;
     };
     this.#client = new PrismaClient({
-      adapter: new PrismaPg({ connectionString: url, max: 10 }, { statementNameGenerator }),
+      adapter: new PrismaPg({ connectionString: url, max: 10, idleTimeoutMillis: 0 }, { statementNameGenerator }),
     });
+  }
+
+  async stands({ sessionId, userId, tenantId, role }: Caller): Promise<boolean> {
+    const sessions = { some: { id: sessionId, revokedAt: null } };
+    const user = await this.#client.user.findUnique({
+      where: { id: userId, tenantId, role, isActive: true, isApproved: true, sessions },
+      select: { id: true },
+    });
+    return user !== null;
   }
 
   async list(caller: Caller, query: ListQuery): Promise<{ rows: ProjectRow[]; total: number }> {

@@ -19,6 +19,7 @@ const PERMISSIONS = new Map<string, ReadonlySet<string>>([
   ['projects:create', new Set(['ROOT', 'MASTER', 'ENGINEER'])],
 ]);
 const CLOCK_LEEWAY_SECONDS = 5;
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** An error with an answer of its own. */
 class HttpError extends Error {
@@ -30,6 +31,10 @@ class HttpError extends Error {
     this.statusCode = statusCode;
     this.label = label;
   }
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && ID.test(value);
 }
 
 function setting(name: string): string {
@@ -50,8 +55,8 @@ function validators(): FastifySchemaCompiler<AnySchema> {
   return ({ schema, httpPart }) => (httpPart === 'body' ? body : query).compile(schema);
 }
 
-/** Makes the hook that lets in callers with a permission. */
-function requires(permission: string, secret: string) {
+/** Makes the hook that lets in callers with a permission whose session stands. */
+function requires(permission: string, secret: string, store: Store) {
   const roles = PERMISSIONS.get(permission) ?? new Set();
   const verify = createVerifier({
     key: secret,
@@ -62,24 +67,23 @@ function requires(permission: string, secret: string) {
     requiredClaims: ['exp', 'iat', 'aud', 'iss'],
   });
   const unauthorized = () => new HttpError(401, 'Unauthorized', 'Token ausente, inválido ou expirado');
-  return (request: FastifyRequest, _: FastifyReply, done: (error?: Error) => void): void => {
+  return async (request: FastifyRequest): Promise<void> => {
     const [scheme, token, ...rest] = (request.headers.authorization ?? '').split(' ');
-    if (scheme !== 'Bearer' || !token || rest.length > 0) return done(unauthorized());
+    if (scheme !== 'Bearer' || !token || rest.length > 0) throw unauthorized();
     let claims: Record<string, unknown>;
     try {
       claims = verify(token) as Record<string, unknown>;
     } catch {
-      return done(unauthorized());
+      throw unauthorized();
     }
-    const { typ, role, userId, tenantId, contractorId, iat } = claims;
+    const { typ, role, sid: sessionId, userId, tenantId, contractorId, iat } = claims;
     const late = typeof iat !== 'number' || iat > Date.now() / 1000 + CLOCK_LEEWAY_SECONDS;
-    if (typ !== 'access' || typeof userId !== 'string' || typeof tenantId !== 'string' || late) {
-      return done(unauthorized());
-    }
-    if (typeof role !== 'string' || !VIEW.includes(role)) return done(unauthorized());
-    if (!roles.has(role)) return done(new HttpError(403, 'Forbidden', 'Você não tem permissão para esta ação'));
-    request.caller = { userId, tenantId, role, contractorId: typeof contractorId === 'string' ? contractorId : null };
-    done();
+    if (typ !== 'access' || late || !isId(sessionId) || !isId(userId) || !isId(tenantId)) throw unauthorized();
+    if (typeof role !== 'string' || !VIEW.includes(role)) throw unauthorized();
+    const caller = { sessionId, userId, tenantId, role, contractorId: isId(contractorId) ? contractorId : null };
+    if (!(await store.stands(caller))) throw unauthorized();
+    if (!roles.has(role)) throw new HttpError(403, 'Forbidden', 'Você não tem permissão para esta ação');
+    request.caller = caller;
   };
 }
 
@@ -132,7 +136,7 @@ export async function serve(makeStore: (url: string) => Store): Promise<void> {
   app.get<{ Querystring: ListQuery }>(
     '/api/v1/projects',
     {
-      onRequest: requires('projects:view', secret),
+      onRequest: requires('projects:view', secret, store),
       schema: { querystring: listQuery, response: { 200: projectPage } },
     },
     async (request) => {
@@ -145,7 +149,7 @@ export async function serve(makeStore: (url: string) => Store): Promise<void> {
   app.post<{ Body: ProjectBody }>(
     '/api/v1/projects',
     {
-      onRequest: requires('projects:create', secret),
+      onRequest: requires('projects:create', secret, store),
       schema: { body: projectBody, response: { 201: projectCreated } },
     },
     async (request, reply) => {

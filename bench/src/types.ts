@@ -1,6 +1,7 @@
 // What the HTTP layer and a store of projects say to each other.
 
 export interface Caller {
+  sessionId: string;
   userId: string;
   tenantId: string;
   role: string;
@@ -69,6 +70,8 @@ export interface ProjectRow extends Project {
 }
 
 export interface Store {
+  /** Tells whether the caller's session is open and its account is usable and still what the token says. */
+  stands(caller: Caller): Promise<boolean>;
   list(caller: Caller, query: ListQuery): Promise<{ rows: ProjectRow[]; total: number }>;
   /** Gives null when the caller's tenant does not exist. */
   create(caller: Caller, body: ProjectBody): Promise<Project | null>;

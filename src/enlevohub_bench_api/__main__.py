@@ -96,6 +96,7 @@ class Bench:
             "DATABASE_URL": self.server.url(database),
             "JWT_SECRET": self._secret,
             "HOST": "127.0.0.1",
+            "METRICS_PORT": "0",
             "DRAIN_NOTICE_SECONDS": "0",
         }
 
@@ -122,6 +123,9 @@ class Bench:
         """
         probes = check.probes(self.data, self._secret, self._now)
         for probe in probes:
+            if probe.sql is not None:
+                for name in self.services:
+                    self.server.sql(probe.sql, name)
             try:
                 check.compare(probe, {name: check.ask(item.port, probe) for name, item in self.services.items()})
             except check.DifferentError as error:

@@ -48,6 +48,8 @@ class Probe:
     target: str
     authorization: str | None
     body: bytes | None = None
+    sql: str | None = None
+    """What the database is changed by before; later probes see it too."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ def probes(data: Data, secret: str, now: int) -> list[Probe]:
     return [
         *_lists(callers, creators["MASTER"], secret, now),
         *_refusals(callers, secret, now),
+        *_sessions(callers, creators, secret, now),
         *_creations(callers, creators, secret, now),
     ]
 
@@ -212,6 +215,39 @@ def _refusals(callers: Mapping[str, User], secret: str, now: int) -> list[Probe]
         Probe("creation without token", 401, "POST", PATH, None, json.dumps(PROJECT).encode()),
         Probe("bad creation without token", 401, "POST", PATH, None, b"{}"),
     ]
+
+
+def _sessions(callers: Mapping[str, User], creators: Mapping[str, User], secret: str, now: int) -> list[Probe]:
+    master, viewer = callers["MASTER"], callers["VIEWER"]
+    claims: dict[str, dict[str, str | None]] = {
+        "no session": {"sid": None},
+        "no id as session": {"sid": "x"},
+        "an unknown session": {"sid": master.tenant},
+        "the session of another account": {"sid": viewer.id},
+        "another account": {"userId": viewer.id},
+        "another company": {"tenantId": creators["MASTER"].tenant},
+        "another role": {"role": "ENGINEER"},
+    }
+    changes = {
+        "an ended session": ("update sessions set revoked_at = {}", "now()", "null"),
+        "an inactive account": ("update users set is_active = {}", "false", "true"),
+        "an account without approval": ("update users set is_approved = {}", "false", "true"),
+    }
+    made = [
+        Probe(f"list with {name}", 401, "GET", PATH, _bearer(master, secret, now, **change))
+        for name, change in claims.items()
+    ]
+    # One token all along: whoever remembers an answer differs. VIEWER may not create, but 401 goes before 403.
+    token, body = _bearer(viewer, secret, now), json.dumps(PROJECT).encode()
+    for name, (update, wrong, right) in changes.items():
+        wrong, right = (f"{update.format(value)} where id = '{viewer.id}'" for value in (wrong, right))
+        made += [
+            Probe(f"list before {name}", 200, "GET", PATH, token),
+            Probe(f"list with {name}", 401, "GET", PATH, token, sql=wrong),
+            Probe(f"creation with {name}", 401, "POST", PATH, token, body),
+            Probe(f"list after {name}", 200, "GET", PATH, token, sql=right),
+        ]
+    return made
 
 
 def _creations(callers: Mapping[str, User], creators: Mapping[str, User], secret: str, now: int) -> list[Probe]:

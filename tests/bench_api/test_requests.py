@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 from collections import Counter
@@ -124,6 +125,66 @@ def test_equal_answers_are_equal() -> None:
 def test_other_answers_are_different(probe: Probe, answer: Answer, other: Answer) -> None:
     with pytest.raises(DifferentError):
         check.compare(probe, {"a": answer, "b": other})
+
+
+def claims_of(probe: Probe) -> dict[str, Any]:
+    """Read the claims of a probe's token."""
+    assert probe.authorization is not None
+    text = probe.authorization.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    assert isinstance(claims, dict)
+    return claims
+
+
+@pytest.mark.parametrize(
+    ("name", "claim"),
+    [
+        ("no session", "sid"),
+        ("no id as session", "sid"),
+        ("an unknown session", "sid"),
+        ("the session of another account", "sid"),
+        ("another account", "userId"),
+        ("another company", "tenantId"),
+        ("another role", "role"),
+    ],
+)
+def test_token_of_another_session_differs_from_a_good_one_by_one_claim(name: str, claim: str) -> None:
+    probes = {probe.name: probe for probe in check.probes(seed.make(1), SECRET, NOW)}
+    good, wrong = claims_of(probes["list {}"]), claims_of(probes[f"list with {name}"])
+    assert probes["list {}"].status == 200
+    assert probes[f"list with {name}"].status == 401
+    assert {key for key in good if good[key] != wrong.get(key)} == {claim}
+    assert wrong.keys() <= good.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "column"),
+    [
+        ("an ended session", "sessions", "revoked_at"),
+        ("an inactive account", "users", "is_active"),
+        ("an account without approval", "users", "is_approved"),
+    ],
+)
+def test_one_token_is_refused_only_while_its_account_or_session_is_changed(name: str, table: str, column: str) -> None:
+    probes = check.probes(seed.make(1), SECRET, NOW)
+    begin = next(number for number, probe in enumerate(probes) if probe.name == f"list before {name}")
+    before, during, creation, after = probes[begin : begin + 4]
+    assert [probe.status for probe in (before, during, creation, after)] == [200, 401, 401, 200]
+    assert (creation.method, creation.name) == ("POST", f"creation with {name}")
+    assert len({probe.authorization for probe in (before, during, creation, after)}) == 1
+    assert before.sql is None
+    assert creation.sql is None
+    for change in (during.sql, after.sql):
+        assert change is not None
+        assert change.startswith(f"update {table} set {column} = ")
+        assert change.endswith(f" where id = '{claims_of(during)['sid']}'")
+    assert during.sql != after.sql
+
+
+def test_every_change_of_the_database_is_undone() -> None:
+    changes = [probe for probe in check.probes(seed.make(1), SECRET, NOW) if probe.sql is not None]
+    assert [probe.status for probe in changes] == [401, 200] * (len(changes) // 2)
+    assert len(changes) == 6
 
 
 def test_probes_cover_good_and_refused_requests_of_both_methods() -> None:
