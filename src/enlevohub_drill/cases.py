@@ -154,7 +154,9 @@ class Drill:
                 done.wait(12)
                 leader = self.site.leader()
                 scope = self.site.variables[leader]["enlevohub_environment"]
-                command = f"patronictl switchover enlevohub-{scope} --leader {leader} --force"
+                command = (
+                    f"patronictl -c /etc/patroni/config.yml switchover enlevohub-{scope} --leader {leader} --force"
+                )
                 try:
                     self.site.run(leader, command)
                 except AssertionError as error:
@@ -193,8 +195,13 @@ class Drill:
 
         def act() -> dict[str, Any]:
             host = self.site.groups["backend_servers"][-1]
-            self.site.run(host, "docker kill --signal KILL backend-api-1")
-            return {"back_after_seconds": round(self.site.wait("all members up", self.all_up, 120), 1), "host": host}
+            started = "docker inspect --format '{{.State.StartedAt}}' backend-api-1"
+            before = self.site.run(host, started)
+            begin = time.monotonic()
+            self.site.run(host, "kill -9 $(docker inspect --format '{{.State.Pid}}' backend-api-1)")
+            self.site.wait("a new process", lambda: self.site.run(host, started) != before, 60, 0.2)
+            self.site.wait("an answer of it", lambda: self.served_by(host), 120, 0.2)
+            return {"back_after_seconds": round(time.monotonic() - begin, 1), "host": host}
 
         return self.case("kill -9 of a backend", False, act)
 
@@ -203,8 +210,10 @@ class Drill:
 
         def act() -> dict[str, Any]:
             host = self.site.groups["backend_servers"][-1]
+            begin = time.monotonic()
             self.site.run(host, "systemctl restart docker")
-            return {"back_after_seconds": round(self.site.wait("all members up", self.all_up, 180), 1), "host": host}
+            self.site.wait("an answer of the server", lambda: self.all_up() and self.served_by(host), 180, 0.2)
+            return {"back_after_seconds": round(time.monotonic() - begin, 1), "host": host}
 
         return self.case("restart of the Docker Engine", False, act)
 
