@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from enlevohub_drill.cases import Drill
+from enlevohub_drill.load import Load
 from enlevohub_drill.site import ROOT, Datacenter, load_datacenter, resolve
 
 INVENTORY = ROOT / os.environ.get("ENLEVOHUB_INVENTORY", "inventories/molecule")
@@ -27,6 +30,31 @@ def containers() -> Callable[..., str]:
         return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout
 
     return docker
+
+
+@pytest.fixture(scope="module")
+def tokens(datacenter: Datacenter) -> dict[str, str]:
+    """The tokens of the user that the load is."""
+    found: dict[str, str] = datacenter.register()["tokens"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def load(datacenter: Datacenter, tokens: dict[str, str]) -> Iterator[Load]:
+    """Users at work."""
+    datacenter.wait("a whole cluster", datacenter.whole, 240)
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"\nseed of the load: {seed}")
+    token = tokens["accessToken"]
+    authority = datacenter.secrets["vault_pki_ca_certificate"]
+    with Load(datacenter.public, authority, token, rate=20, seed=seed, slow_seconds=8) as load:
+        yield load
+
+
+@pytest.fixture(scope="module")
+def drill(datacenter: Datacenter, load: Load, tokens: dict[str, str]) -> Drill:
+    """The cases."""
+    return Drill(datacenter, load, tokens["refreshToken"])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

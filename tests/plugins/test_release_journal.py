@@ -30,7 +30,7 @@ class Store:
                 self.keys.pop(key, None)
             written = True
         records = [json.loads(self.keys[key]) for key in sorted(self.keys) if key.startswith("releases/")]
-        return {"records": records, "lock": self.keys.get("lock", ""), "written": written, "reachable": True}
+        return {"records": records, "lock": self.keys.get("lock", ""), "written": written}
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ The tests run in this order and build on each other. The seed of the load is pri
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,33 +14,6 @@ from enlevohub_drill import variants
 from enlevohub_drill.cases import Drill, Result
 from enlevohub_drill.load import Load
 from enlevohub_drill.site import Datacenter
-
-RATE = 20.0
-
-
-@pytest.fixture(scope="module")
-def tokens(datacenter: Datacenter) -> dict[str, str]:
-    """The tokens of the user that the load is."""
-    found: dict[str, str] = datacenter.register()["tokens"]
-    return found
-
-
-@pytest.fixture(scope="module")
-def load(datacenter: Datacenter, tokens: dict[str, str]) -> Iterator[Load]:
-    """Users at work."""
-    datacenter.wait("a whole cluster", datacenter.whole, 240)
-    seed = random.SystemRandom().randrange(10**6)
-    print(f"\nseed of the load: {seed}")
-    token = tokens["accessToken"]
-    authority = datacenter.secrets["vault_pki_ca_certificate"]
-    with Load(datacenter.public, authority, token, rate=RATE, seed=seed, slow_seconds=8) as load:
-        yield load
-
-
-@pytest.fixture(scope="module")
-def drill(datacenter: Datacenter, load: Load, tokens: dict[str, str]) -> Drill:
-    """The cases."""
-    return Drill(datacenter, load, tokens["refreshToken"])
 
 
 def told(result: Result) -> str:

@@ -6,47 +6,20 @@ The tests run in this order and build on each other.
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from enlevohub_drill import variants
 from enlevohub_drill.cases import DEPLOY, Drill, one_more_server
-from enlevohub_drill.load import Load
 from enlevohub_drill.site import BIN, ROOT, Datacenter
 
 ROLLBACK = "playbooks/rollback.yml"
 SCALE = "playbooks/scale.yml"
 QUICK = ("-e", "rollout_watch=3")
-
-
-@pytest.fixture(scope="module")
-def tokens(datacenter: Datacenter) -> dict[str, str]:
-    """The tokens of the user that the load is."""
-    found: dict[str, str] = datacenter.register()["tokens"]
-    return found
-
-
-@pytest.fixture(scope="module")
-def load(datacenter: Datacenter, tokens: dict[str, str]) -> Iterator[Load]:
-    """Users at work."""
-    seed = random.SystemRandom().randrange(10**6)
-    print(f"\nseed of the load: {seed}")
-    token = tokens["accessToken"]
-    with Load(
-        datacenter.public, datacenter.secrets["vault_pki_ca_certificate"], token, rate=20, seed=seed, slow_seconds=8
-    ) as load:
-        yield load
-
-
-@pytest.fixture(scope="module")
-def drill(datacenter: Datacenter, load: Load, tokens: dict[str, str]) -> Drill:
-    """The cases."""
-    return Drill(datacenter, load, tokens["refreshToken"])
 
 
 @pytest.fixture(scope="module")

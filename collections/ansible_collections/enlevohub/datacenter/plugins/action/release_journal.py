@@ -141,14 +141,12 @@ class ActionModule(ActionBase):
     def _answer(plan: dict[str, Any], records: list[dict[str, Any]], took_over: bool) -> dict[str, Any]:
         """Return what the roles need to know."""
         now = release_plan.current(records)
-        good = release_plan.good(records)
         return {
             "changed": False,
             "plan": plan,
             "current": now["release"] if now else "",
             "unfinished": release_plan.unfinished(records),
             "took_over": took_over,
-            "known": [images for record in good.values() for images in record["images"].values()],
         }
 
     def _step(self, given: dict[str, Any]) -> dict[str, Any]:

@@ -109,10 +109,6 @@ written:
   description: Whether the values were written; false when the lock was another one.
   type: bool
   returned: always
-reachable:
-  description: Whether a member of etcd answered.
-  type: bool
-  returned: always
 """
 
 import base64
@@ -209,7 +205,7 @@ def main() -> None:
     )
     given = module.params
     prefix, lock = given["prefix"], f"{given['prefix']}/lock"
-    empty = {"records": [], "lock": "", "written": False, "reachable": False}
+    empty = {"records": [], "lock": "", "written": False}
     if module.check_mode and not os.path.exists(os.path.join(given["directory"], "host.key")):
         module.exit_json(changed=False, **empty)  # a blank server: there is nothing to ask
     written = False
@@ -228,7 +224,7 @@ def main() -> None:
         for name in names[: -given["keep"]]:
             etcd.call("deleterange", {"key": encode(name)})
     records = [json.loads(values[name]) for name in names[-given["keep"] :]]
-    module.exit_json(changed=False, records=records, lock=values.get(lock, ""), written=written, reachable=True)
+    module.exit_json(changed=False, records=records, lock=values.get(lock, ""), written=written)
 
 
 if __name__ == "__main__":
