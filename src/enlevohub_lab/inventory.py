@@ -13,8 +13,8 @@ from typing import Any
 
 from enlevohub_lab.errors import LabError
 from enlevohub_lab.process import run, tail
+from enlevohub_secrets.store import LAB_NAME
 
-LAB_ENVIRONMENTS = ("lab", "molecule")
 HOST_NAME = re.compile(r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")
 _QUESTION = (
     "{{ {'address': ansible_host | default(''), 'groups': group_names, "
@@ -76,8 +76,10 @@ def environment_name(inventory: Path) -> str:
     if not inventory.is_dir():
         raise LabError(f"--inventory {inventory}: no such directory.")
     name = inventory.resolve().name
-    if name not in LAB_ENVIRONMENTS:
-        raise LabError(f"--inventory {inventory}: only {' and '.join(LAB_ENVIRONMENTS)} are made of containers.")
+    if not LAB_NAME.match(name):
+        raise LabError(
+            f"--inventory {inventory}: only lab, molecule, lab_NAME and molecule_NAME are made of containers."
+        )
     return name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from enlevohub_secrets.table import make_missing
 from enlevohub_secrets.vault import Vault, is_encrypted, password_file
 
 # Labs live on one machine and their file is git-ignored; every other environment is encrypted.
-PLAIN_ENVIRONMENTS = ("lab", "molecule")
+LAB_NAME = re.compile(r"^(lab|molecule)(_[a-z0-9]+)?$")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def ensure_secrets(project: Path, environment: str, settings: Mapping[str, str])
     where = f"group_vars/{environment}/vault.yml"
     with _locked(directory):
         stored = path.read_text() if path.exists() else ""
-        plain = environment in PLAIN_ENVIRONMENTS
+        plain = LAB_NAME.match(environment) is not None
         if stored.strip() and is_encrypted(stored) == plain:
             raise SecretsError(_wrong_form(where, environment, plain))
         vault, password, created = None, None, False

@@ -94,10 +94,17 @@ def test_addresses_that_make_no_network_are_refused(addresses: dict[str, str], r
         _ = with_addresses(**addresses).network
 
 
-def test_environment_of_real_servers_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "datacenter").mkdir()
-    with pytest.raises(LabError, match="only lab and molecule are made of containers"):
-        environment_name(tmp_path / "datacenter")
+@pytest.mark.parametrize("name", ["datacenter", "laboratory", "lab_", "lab-2", "my_lab"])
+def test_environment_of_real_servers_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(LabError, match="only lab, molecule, lab_NAME and molecule_NAME are made of containers"):
+        environment_name(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["lab", "molecule", "lab_f5", "molecule_database"])
+def test_environment_with_the_name_of_a_lab_is_taken(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    assert environment_name(tmp_path / name) == name
 
 
 def test_missing_inventory_is_refused(tmp_path: Path) -> None:
