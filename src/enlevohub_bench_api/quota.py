@@ -34,6 +34,11 @@ class Hierarchy:
         else:
             (group / "cpu.max").write_text(f"{quota} {PERIOD_MICROSECONDS}", encoding="ascii")
 
+    def yield_to_others(self, group: Path) -> None:
+        """Let a group have what others leave: a twentieth of the usual weight."""
+        name, weight = ("cpu.shares", "51") if self.version == 1 else ("cpu.weight", "5")
+        (group / name).write_text(weight, encoding="ascii")
+
 
 def find_hierarchy(mounts: str) -> Hierarchy:
     """Find the hierarchy that has the CPU controller, from the text of /proc/mounts.
@@ -49,6 +54,27 @@ def find_hierarchy(mounts: str) -> Hierarchy:
         if kind == "cgroup2" and controllers.exists() and "cpu" in controllers.read_text(encoding="ascii").split():
             return Hierarchy(Path(place), 2)
     raise NotAllowedError("no mounted control group hierarchy has the CPU controller")
+
+
+def background(name: str, mounts: Path = MOUNTS) -> Path:
+    """Make a group, if there is none yet, whose processes get what others leave of the CPUs; it stays.
+
+    Returns:
+        The file that takes the ids of its processes.
+
+    Raises:
+        NotAllowedError: this machine does not let the caller.
+    """
+    hierarchy = find_hierarchy(mounts.read_text(encoding="utf-8"))
+    group = hierarchy.root / name
+    try:
+        if hierarchy.version == 2:
+            (hierarchy.root / "cgroup.subtree_control").write_text("+cpu", encoding="ascii")
+        group.mkdir(exist_ok=True)
+        hierarchy.yield_to_others(group)
+    except OSError as error:
+        raise NotAllowedError(f"control groups version {hierarchy.version}: {error}") from error
+    return group / "cgroup.procs"
 
 
 @contextmanager

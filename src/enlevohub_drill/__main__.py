@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from enlevohub_bench_api.quota import NotAllowedError, background
 from enlevohub_drill import variants
 from enlevohub_drill.cases import Drill, Result
 from enlevohub_drill.load import Load
@@ -69,6 +70,10 @@ def main() -> int:
     site = load_datacenter(ROOT / given.inventory)
     account = site.register()
     print(f"seed {given.seed}", file=sys.stderr)
+    try:  # a control machine is a machine of its own; here it may have what the servers leave of the CPUs
+        site.control_group = background("enlevohub-control")
+    except NotAllowedError as error:
+        print(f"the control machine shares the CPUs with the servers: {error}", file=sys.stderr)
     load = Load(
         site.public,
         site.secrets["vault_pki_ca_certificate"],
@@ -91,6 +96,7 @@ def main() -> int:
     report = {
         "seed": given.seed,
         "rate": given.rate,
+        "control_machine_yields": site.control_group is not None,
         "cases": [dataclasses.asdict(result) for result in results],
         **summary(results, lost),
     }

@@ -86,12 +86,17 @@ class PlaybookRun:
 
 @dataclass
 class Datacenter:
-    """The datacenter of one inventory."""
+    """The datacenter of one inventory.
+
+    Attributes:
+        control_group: file of a control group that playbooks run in; None: they share the CPUs with the servers.
+    """
 
     inventory: Path
     groups: dict[str, list[str]]
     variables: dict[str, dict[str, Any]] = field(repr=False)
     secrets: dict[str, str] = field(repr=False)
+    control_group: Path | None = None
     _hosts: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -170,6 +175,8 @@ class Datacenter:
     def playbook(self, *arguments: str, code: int | None = 0, playbook: str = "playbooks/site.yml") -> PlaybookRun:
         """Run a playbook on the inventory; its exit code must be the given one (None: any)."""
         command = [str(BIN / "ansible-playbook"), "-i", str(self.inventory), playbook, *arguments]
+        if self.control_group:
+            command = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(self.control_group), *command]
         environment = {
             **os.environ,
             "ANSIBLE_NOCOLOR": "1",

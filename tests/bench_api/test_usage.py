@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from enlevohub_bench_api.quota import NotAllowedError, find_hierarchy, groups
+from enlevohub_bench_api.quota import NotAllowedError, background, find_hierarchy, groups
 from enlevohub_bench_api.usage import Process, parse_stat, processes, tree_seconds
 
 BURN = "import time\nwhile time.process_time() < 0.5: pass\n"
@@ -101,3 +101,20 @@ def test_groups_get_their_share_and_are_removed(tmp_path: Path, kind: str, optio
         if kind == "cgroup2":
             assert (root / "cgroup.subtree_control").read_text(encoding="ascii") == "+cpu"
     assert not [path for path in root.iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "files"),
+    [("cgroup", "rw,cpu", {"cpu.shares": "51"}), ("cgroup2", "rw", {"cpu.weight": "5"})],
+)
+def test_background_group_gets_what_others_leave_and_stays(
+    tmp_path: Path, kind: str, options: str, files: dict[str, str]
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "cgroup.controllers").write_text("cpu\n", encoding="ascii")
+    mounts = tmp_path / "mounts"
+    mounts.write_text(mount_line(root, kind, options), encoding="utf-8")
+    members = [background("control", mounts) for _ in range(2)]
+    assert members == [root / "control" / "cgroup.procs"] * 2
+    assert {path.name: path.read_text(encoding="ascii") for path in (root / "control").iterdir()} == files
