@@ -35,8 +35,8 @@ class Hierarchy:
             (group / "cpu.max").write_text(f"{quota} {PERIOD_MICROSECONDS}", encoding="ascii")
 
     def yield_to_others(self, group: Path) -> None:
-        """Let a group have what others leave: a twentieth of the usual weight."""
-        name, weight = ("cpu.shares", "51") if self.version == 1 else ("cpu.weight", "5")
+        """Let a group have what others leave: a fifth of the usual weight."""
+        name, weight = ("cpu.shares", "205") if self.version == 1 else ("cpu.weight", "20")
         (group / name).write_text(weight, encoding="ascii")
 
 

@@ -64,7 +64,7 @@ def main() -> int:
     parser.add_argument("--inventory", type=Path, default=Path("inventories/lab"))
     parser.add_argument("--cases", help="short names, separated by commas; all when absent")
     parser.add_argument("--releases", type=int, default=10, help="how many releases in a row")
-    parser.add_argument("--rate", type=float, default=40.0, help="requests per second")
+    parser.add_argument("--rate", type=float, default=55.0, help="requests per second")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     given = parser.parse_args()
     site = load_datacenter(ROOT / given.inventory)

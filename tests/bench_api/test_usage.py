@@ -105,7 +105,7 @@ def test_groups_get_their_share_and_are_removed(tmp_path: Path, kind: str, optio
 
 @pytest.mark.parametrize(
     ("kind", "options", "files"),
-    [("cgroup", "rw,cpu", {"cpu.shares": "51"}), ("cgroup2", "rw", {"cpu.weight": "5"})],
+    [("cgroup", "rw,cpu", {"cpu.shares": "205"}), ("cgroup2", "rw", {"cpu.weight": "20"})],
 )
 def test_background_group_gets_what_others_leave_and_stays(
     tmp_path: Path, kind: str, options: str, files: dict[str, str]
