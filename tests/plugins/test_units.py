@@ -25,15 +25,17 @@ DISABLED = {"UnitFileState": "disabled"}
 
 def unit(**options: Any) -> dict[str, Any]:
     """Return a unit as the module gets it, started and enabled unless told otherwise."""
-    wanted = {"name": "etcd.service", "enabled": True, "state": "started", "restart_on": [], "reload_on": []}
-    return {**wanted, **options}
+    wanted = {"name": "etcd.service", "enabled": True, "state": "started"}
+    return {**wanted, "restart_on": [], "reload_on": [], "intact": [], **options}
 
 
 def converge(
     wanted: dict[str, Any], state: dict[str, str], offset: float = 0, restart: bool = True
 ) -> tuple[list[str], bool]:
     """Return verbs and staleness."""
-    module = SimpleNamespace(params={"restart": restart})
+    module = SimpleNamespace(
+        params={"restart": restart}, run_command=lambda command: (int(command == ["false"]), "", "")
+    )
     found: tuple[list[str], bool] = units.converge(module, wanted, state, offset)
     return found
 
@@ -108,6 +110,18 @@ def test_file_that_changed_before_the_last_reload_does_not_reload(
 def test_restart_takes_the_place_of_a_reload(configuration: str, older: float) -> None:
     both = unit(restart_on=[configuration], reload_on=[configuration])
     assert converge(both, RUNNING, older) == (["restart"], False)
+
+
+@pytest.mark.parametrize(
+    ("command", "state", "verbs"),
+    [
+        pytest.param(["true"], RUNNING, [], id="still there"),
+        pytest.param(["false"], RUNNING, ["reload"], id="gone"),
+        pytest.param(["false"], STOPPED, ["start"], id="stopped"),
+    ],
+)
+def test_unit_whose_work_is_gone_is_reloaded(command: list[str], state: dict[str, str], verbs: list[str]) -> None:
+    assert converge(unit(intact=command), state) == (verbs, False)
 
 
 def test_running_unit_is_left_stale_where_restarts_are_not_wanted(configuration: str, older: float) -> None:

@@ -15,6 +15,7 @@ HOSTS = {
     "etcd": "db1",
     "f5_pool": "app1",
     "f5_simulator": "lb1",
+    "firewall": "app1",
     "frontend": "app1",
     "haproxy": "lb1",
     "patroni": "db1",

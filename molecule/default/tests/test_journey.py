@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 
@@ -15,8 +16,9 @@ def test_project_is_listed_by_every_backend(datacenter: Any, backend_server: str
     token = datacenter.register()["tokens"]["accessToken"]
     created = datacenter.create_project(token)
     assert created.status == 201, created.text
-    answer = datacenter.get(f"http://{datacenter.address(backend_server)}:3001/api/v1/projects", token=token)
-    assert [row["id"] for row in answer.body["data"]] == [created.body["id"]]
+    url = f"http://{datacenter.address(backend_server)}:3001/api/v1/projects"
+    answer = json.loads(datacenter.run(backend_server, f"curl -sSf -H 'Authorization: Bearer {token}' {url}"))
+    assert [row["id"] for row in answer["data"]] == [created.body["id"]]
 
 
 def test_project_row_is_on_every_database_server(datacenter: Any) -> None:

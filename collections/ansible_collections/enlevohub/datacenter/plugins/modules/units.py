@@ -41,6 +41,12 @@ options:
         type: list
         elements: str
         default: []
+      intact:
+        description: Command that succeeds while what an active unit made is still there, for units without a process.
+          The unit is reloaded when it fails.
+        type: list
+        elements: str
+        default: []
       ready:
         description: Command that succeeds when the service works. Tried once a second until I(ready_timeout).
         type: list
@@ -200,7 +206,9 @@ def converge(
             stale = not module.params["restart"]
             if not stale:
                 verbs.append("restart")
-        elif changed_after(unit["reload_on"], state.get("StateChangeTimestampMonotonic", "0"), offset):
+        elif changed_after(unit["reload_on"], state.get("StateChangeTimestampMonotonic", "0"), offset) or (
+            unit["intact"] and module.run_command(unit["intact"])[0] != 0
+        ):
             verbs.append("reload")
     return verbs, stale
 
@@ -213,6 +221,7 @@ def main() -> None:
         "state": {"type": "str", "choices": ["started", "stopped", "ignored"], "default": "started"},
         "restart_on": {"type": "list", "elements": "str", "default": []},
         "reload_on": {"type": "list", "elements": "str", "default": []},
+        "intact": {"type": "list", "elements": "str", "default": []},
         "ready": {"type": "list", "elements": "str", "default": []},
         "ready_timeout": {"type": "int", "default": 60},
         "cause": {"type": "str", "default": ""},
