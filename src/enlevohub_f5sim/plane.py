@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from enlevohub_f5sim.journal import Journal
 from enlevohub_f5sim.objects import ONECONNECT, REDIRECT, BigIp, Member
 
 EVERY = 0.1
@@ -108,6 +109,7 @@ class DataPlane:
         listen: address and port of this machine for each port of a virtual server; port 0: any free one.
         ports: the ports that are listened on, by the port of the virtual server.
         hurry: seconds between two questions of the monitors, instead of what the monitors say.
+        journal: where each request is told to, with the member that got it.
     """
 
     device: BigIp
@@ -115,6 +117,7 @@ class DataPlane:
     key: Path
     listen: dict[int, tuple[str, int]]
     hurry: float = 0.0
+    journal: Journal = field(default_factory=Journal)
     ports: dict[int, int] = field(default_factory=dict)
     _servers: dict[str, asyncio.Server] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -260,16 +263,26 @@ class DataPlane:
             cookie = f"BIGipServer{pool.rsplit('/', 1)[-1]}"
             persistent = any(item.get("name") == "cookie" for item in virtual.get("persist") or [])
             member = self._choose(pool, head, cookie if persistent else "", kept, ONECONNECT in profiles)
+            told = {"began": time.time(), "pool": pool, "line": head.start}
             if member is None:
+                self.journal.write("request", **told, member="", problem="no member may get it")
                 raise GoneError("no member")
             member.current += 1
             member.total += 1
             member.most = max(member.most, member.current)
+        problem = "cut off"
+        added = self._added(profiles) + ([("Set-Cookie", f"{cookie}={member.name}; path=/")] if persistent else [])
         try:
-            return await self._forward(member, head, reader, writer, f"{cookie}={member.name}" if persistent else "")
+            goes_on = await self._forward(member, head, reader, writer, added)
+            problem = ""
+            return goes_on
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+            raise
         finally:
             with self.device.lock:
                 member.current -= 1
+            self.journal.write("request", **told, ended=time.time(), member=member.path, problem=problem)
 
     def _pool(self, virtual: dict[str, Any], path: str) -> str:
         """Return the pool for a path: the first rule of a policy that holds, else the one of the virtual server."""
@@ -289,6 +302,15 @@ class DataPlane:
             if value and value != "none":
                 head.put(name.strip(), value.strip())
 
+    def _added(self, profiles: list[str]) -> list[tuple[str, str]]:
+        """Return the headers that the profiles add to an answer."""
+        tables = [self.device.table("ltm/profile/http").get(path, {}).get("hsts") or {} for path in profiles]
+        return [
+            ("Strict-Transport-Security", f"max-age={hsts['maximumAge']}")
+            for hsts in tables
+            if hsts.get("mode") == "enabled"
+        ]
+
     def _choose(self, pool: str, head: Head, cookie: str, kept: dict[str, str], oneconnect: bool) -> Member | None:
         """Return the member for a request; None when no member may get it."""
         members = self.device.members.get(pool, {})
@@ -307,7 +329,11 @@ class DataPlane:
 
     @staticmethod
     async def _forward(
-        member: Member, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cookie: str
+        member: Member,
+        head: Head,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        added: list[tuple[str, str]],
     ) -> bool:
         closes = head.get("connection").lower() == "close"
         head.put("Connection", "close")
@@ -323,8 +349,7 @@ class DataPlane:
             framed = bodiless or answer.get("content-length") or answer.get("transfer-encoding")
             goes_on = bool(framed) and not closes
             answer.put("Connection", "keep-alive" if goes_on else "close")
-            if cookie:
-                answer.headers.append(("Set-Cookie", f"{cookie}; path=/"))
+            answer.headers += added
             writer.write(answer.data())
             if not bodiless:
                 await copy_body(answer, server, writer, answer=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from enlevohub_f5sim.journal import Journal
 from enlevohub_f5sim.objects import ONECONNECT, REDIRECT, BigIp, Member
 from enlevohub_f5sim.plane import DataPlane
 from tests.f5.backends import Backend, running, until
@@ -83,6 +84,7 @@ def build(device: BigIp, backends: list[Backend], frontend: Backend, oneconnect:
         )
     ]
     device.create("ltm/profile/http", "/Common/headers", {"insertXforwardedFor": "enabled", "headerInsert": "X-A: b"})
+    device.table("ltm/profile/http")["/Common/headers"]["hsts"] = {"mode": "enabled", "maximumAge": 77}
     profiles: list[Any] = ["/Common/tcp", "/Common/headers", {"name": "/Common/clientssl", "context": "clientside"}]
     values: dict[str, Any] = {"destination": "/Common/192.0.2.100:443", "pool": OTHER, "policies": ["/Common/paths"]}
     values["profiles"] = [*profiles, *([ONECONNECT] if oneconnect else [])]
@@ -130,6 +132,12 @@ def test_backend_is_told_who_asks(stand: Stand) -> None:
     stand.get(headers={"X-Forwarded-For": "6.6.6.6"})
     (headers,) = [item for backend in stand.backends for item in backend.headers]
     assert (headers["x-forwarded-for"], headers["x-a"]) == ("127.0.0.1", "b")
+
+
+def test_browser_is_told_to_stay_on_https(stand: Stand) -> None:
+    connection = stand.open()
+    connection.request("GET", "/")
+    assert connection.getresponse().headers["Strict-Transport-Security"] == "max-age=77"
 
 
 def test_disabled_member_gets_no_new_request_even_on_a_kept_connection(stand: Stand) -> None:
@@ -196,6 +204,21 @@ def test_no_member_at_all_is_a_failure_for_the_user(stand: Stand) -> None:
         stand.write(number, "user-disabled")
     with pytest.raises((OSError, http.client.HTTPException)):
         stand.get()
+
+
+def test_journal_names_the_member_of_each_request(stand: Stand, tmp_path: Path) -> None:
+    stand.plane.journal = Journal(tmp_path / "log")
+    stand.write(1, "user-disabled")
+    stand.get("/api/v1/x?y=1")
+    stand.write(0, "user-disabled")
+    with pytest.raises((OSError, http.client.HTTPException)):
+        stand.get()
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [(line["kind"], line["pool"], line["member"], line["line"], line["problem"]) for line in lines] == [
+        ("request", POOL, stand.member(0).path, "GET /api/v1/x?y=1 HTTP/1.1", ""),
+        ("request", POOL, "", "GET /api/v1/x HTTP/1.1", "no member may get it"),
+    ]
+    assert lines[0]["ended"] >= lines[0]["began"]
 
 
 def test_virtual_server_that_goes_is_no_longer_listened_on(stand: Stand) -> None:
