@@ -18,7 +18,7 @@ BACKEND = "group_vars/backend_servers.yml"
 FRONTEND = "group_vars/frontend_servers.yml"
 ETCD = "group_vars/etcd_servers.yml"
 DATABASE = "group_vars/database_servers.yml"
-TIERS = "backend_servers, frontend_servers, etcd_servers, database_servers, load_balancers"
+TIERS = "backend_servers, frontend_servers, etcd_servers, database_servers, redis_servers, load_balancers"
 
 
 @dataclass(frozen=True)

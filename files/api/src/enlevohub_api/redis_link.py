@@ -120,7 +120,11 @@ def _make_client(settings: Settings, on_connect: Callable[[Connection], Awaitabl
         return Redis(host=host, port=port, **options)
     sentinels = Sentinel(  # type: ignore[no-untyped-call]
         list(target.hosts),
-        sentinel_kwargs={**common, "password": settings.redis_sentinel_password or None},
+        sentinel_kwargs={
+            **common,
+            "username": settings.redis_sentinel_user or None,
+            "password": settings.redis_sentinel_password or None,
+        },
         **options,
     )
     client = sentinels.master_for(target.service)

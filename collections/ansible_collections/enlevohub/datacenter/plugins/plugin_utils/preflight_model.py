@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-TIERS = ("backend_servers", "frontend_servers", "etcd_servers", "database_servers", "load_balancers")
+TIERS = ("backend_servers", "frontend_servers", "etcd_servers", "database_servers", "redis_servers", "load_balancers")
 LABS = ("lab", "molecule")  # their secrets may lie unencrypted on the one machine they run on
 
 
