@@ -40,7 +40,8 @@ class Service:
         variable: option of the role that holds the port.
         port: default of that option.
         owners: processes that may hold the port.
-        drivers: values of load_balancer_driver with which the service runs; empty: always.
+        drivers: values of the driver with which the service runs; empty: always.
+        driver: variable that chooses the driver.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Service:
     port: int
     owners: tuple[str, ...]
     drivers: tuple[str, ...] = ()
+    driver: str = "load_balancer_driver"
 
 
 DOCKER = ("docker-proxy", "dockerd")
@@ -59,6 +61,8 @@ SERVICES = (
     Service("etcd (members)", "etcd_servers", "etcd_peer_port", 2380, ("etcd",)),
     Service("PostgreSQL", "database_servers", "patroni_port", 5432, ("postgres",)),
     Service("Patroni", "database_servers", "patroni_restapi_port", 8008, ("patroni",)),
+    Service("Redis", "redis_servers", "redis_port", 6379, ("redis-server",), ("internal",), "redis_driver"),
+    Service("Sentinel", "redis_servers", "redis_sentinel_port", 26379, ("redis-sentinel",), ("internal",), "redis_driver"),
     Service("HAProxy (HTTP)", "load_balancers", "haproxy_http_port", 80, ("haproxy",), ("haproxy",)),
     Service("HAProxy (HTTPS)", "load_balancers", "haproxy_https_port", 443, ("haproxy",), ("haproxy",)),
     Service("HAProxy (statistics)", "load_balancers", "haproxy_stats_port", 8404, ("haproxy",), ("haproxy",)),
