@@ -7,8 +7,16 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-TIERS = ("backend_servers", "frontend_servers", "etcd_servers", "database_servers", "redis_servers", "load_balancers")
-LABS = ("lab", "molecule")  # their secrets may lie unencrypted on the one machine they run on
+TIERS = (
+    "backend_servers",
+    "frontend_servers",
+    "etcd_servers",
+    "database_servers",
+    "redis_servers",
+    "load_balancers",
+)
+# Their secrets may lie unencrypted on the one machine they run on; lab_NAME and molecule_NAME are labs as well.
+LABS = ("lab", "molecule")
 
 
 @dataclass(frozen=True)

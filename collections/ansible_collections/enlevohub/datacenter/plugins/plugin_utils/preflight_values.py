@@ -182,7 +182,7 @@ class ValueChecks:
                     encrypted = handle.read(14) == b"$ANSIBLE_VAULT"
                 if encrypted:
                     continue
-                if group not in LABS:
+                if group.partition("_")[0] not in LABS:
                     self.findings.append(
                         Finding(where, "vault.yml", "the secrets are not encrypted", f"ansible-vault encrypt {where}")
                     )
