@@ -17,7 +17,16 @@ import yaml
 from enlevohub_lab import containers
 from enlevohub_lab.errors import LabError
 from enlevohub_lab.inventory import Environment
-from enlevohub_lab.parts import Part, Report, database_part, etcd_part, pools_part, redis_part, releases_part, servers_part
+from enlevohub_lab.parts import (
+    Part,
+    Report,
+    database_part,
+    etcd_part,
+    pools_part,
+    redis_part,
+    releases_part,
+    servers_part,
+)
 from enlevohub_lab.ssh import Access
 
 PATRONI = "sudo -n patronictl -c /etc/patroni/config.yml list -f json"
@@ -33,9 +42,7 @@ ETCD = shlex.join(
 
 
 JOURNAL = "sudo -n bash -lc 'etcdctl get --prefix /enlevohub/{name}/releases/ --print-value-only' | python3 -c {read}"
-READ = shlex.quote(
-    "import json, sys; print(json.dumps([json.loads(line) for line in sys.stdin if line.strip()]))"
-)
+READ = shlex.quote("import json, sys; print(json.dumps([json.loads(line) for line in sys.stdin if line.strip()]))")
 
 
 def public_address(environment: Environment) -> str:

@@ -9,7 +9,16 @@ import pytest
 
 from enlevohub_lab import status
 from enlevohub_lab.inventory import Environment, Host
-from enlevohub_lab.parts import Part, Report, database_part, etcd_part, pools_part, redis_part, releases_part, servers_part
+from enlevohub_lab.parts import (
+    Part,
+    Report,
+    database_part,
+    etcd_part,
+    pools_part,
+    redis_part,
+    releases_part,
+    servers_part,
+)
 from enlevohub_lab.ssh import Access
 from enlevohub_lab.summary import render, render_json, table
 from tests.lab.conftest import Program
@@ -23,7 +32,12 @@ LAB = Environment(
         "db2": Host("db2", NETWORK[22]),
         "lb1": Host("lb1", NETWORK[31], ("127.0.0.1:8443:443",)),
     },
-    {"database_servers": ("db1", "db2"), "load_balancers": ("lb1",), "etcd_servers": ("db1",), "redis_servers": ("db1",)},
+    {
+        "database_servers": ("db1", "db2"),
+        "load_balancers": ("lb1",),
+        "etcd_servers": ("db1",),
+        "redis_servers": ("db1",),
+    },
 )
 LEADER = {"Cluster": "lab", "Member": "db1", "Host": "10.89.0.21", "Role": "Leader", "State": "running", "TL": 3}
 STANDBY = {**LEADER, "Member": "db2", "Role": "Sync Standby", "State": "streaming", "Lag in MB": 0}

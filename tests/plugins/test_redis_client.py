@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.enlevohub.datacenter.plugins.module_utils import redis_client
 from ansible_collections.enlevohub.datacenter.plugins.module_utils.redis_client import RedisClient, RedisError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.conftest import Renderer
 
@@ -17,14 +25,16 @@ PASSWORD = "not-for-anybody"
 
 
 @contextmanager
-def server(*answers: bytes) -> Iterator[tuple[int, list[bytes]]]:
-    """A server on loopback that gives one answer per request, and the requests it got."""
+def server(*answers: bytes, context: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[bytes]]]:
+    """A server on loopback that gives one answer per request, and the requests it got; with a context it is TLS."""
     listener = socket.create_server(("127.0.0.1", 0))
     got: list[bytes] = []
 
     def serve() -> None:
         client, _ = listener.accept()
-        with client:
+        with client, suppress(ssl.SSLError):
+            if context is not None:
+                client = context.wrap_socket(client, server_side=True)
             for answer in answers:
                 got.append(client.recv(65536))
                 client.sendall(answer)
@@ -87,6 +97,49 @@ def test_access_by_sentinel_writes_at_the_primary() -> None:
             url = f"redis+sentinel://api@127.0.0.1:{port}/main/0"
             assert redis_client.check_access(url, PASSWORD, "guard", PASSWORD, "") == ""
     assert wrote[1].startswith(b"*5\r\n$3\r\nSET\r\n$19\r\nenlevohub:preflight\r\n")
+
+
+def signed(directory: Path, authority: tuple[Any, Any] | None, days: int) -> tuple[Any, Any]:
+    """Make a key and a certificate for loopback, by an authority or itself, that ends in some days or has ended."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.now(datetime.timezone.utc)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, directory.name)])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(authority[1].subject if authority else name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=30))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+    )
+    certificate = builder.sign(authority[0] if authority else key, hashes.SHA256())
+    directory.mkdir()
+    (directory / "crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (directory / "key").write_bytes(key.private_bytes(*form))
+    return key, certificate
+
+
+@pytest.mark.parametrize(
+    ("days", "trusted", "problem"),
+    [
+        (10, "authority", ""),
+        (-1, "authority", "its certificate is refused: certificate has expired"),
+        (10, "other", "its certificate is refused: unable to get local issuer certificate"),
+    ],
+)
+def test_certificate_of_redis_is_checked(tmp_path: Path, days: int, trusted: str, problem: str) -> None:
+    signed(tmp_path / "host", signed(tmp_path / "authority", None, 100), days)
+    signed(tmp_path / "other", None, 100)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "host/crt", tmp_path / "host/key")
+    authority = (tmp_path / trusted / "crt").read_text()
+    with server(b"+OK\r\n", b"+OK\r\n", context=context) as (port, _):
+        said = redis_client.check_access(f"rediss://127.0.0.1:{port}", PASSWORD, "", "", authority)
+    assert said == (f"127.0.0.1:{port}: {problem}" if problem else "")
 
 
 @pytest.mark.parametrize("text", ["", "http://a", "redis://", "redis+sentinel://a:1", "redis://user:password@a"])

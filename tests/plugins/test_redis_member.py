@@ -70,7 +70,7 @@ def test_primary_of_a_new_member(views: list[dict[str, Any]], primary: str) -> N
 
 
 def test_new_member_that_sees_not_all_others_does_not_guess() -> None:
-    with pytest.raises(ValueError, match="1 of 3 members.*without --limit"):
+    with pytest.raises(ValueError, match=r"1 of 3 members.*without --limit"):
         redis_member.choose_primary([BLANK], MEMBERS)
 
 

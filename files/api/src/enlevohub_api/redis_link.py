@@ -80,7 +80,7 @@ class RedisLink:
         except (RedisError, OSError, TimeoutError) as error:
             self._rest_until = _now() + REST_SECONDS
             if self.up:
-                logger.warning("redis is away", extra={"reason": type(error).__name__})
+                logger.warning("redis is away", extra={"reason": _reason(error)})
             self.up = False
             raise RedisAway from error
         if not self.up:
@@ -130,6 +130,11 @@ def _make_client(settings: Settings, on_connect: Callable[[Connection], Awaitabl
     client = sentinels.master_for(target.service)
     assert isinstance(client, Redis)
     return client
+
+
+def _reason(error: Exception) -> str:
+    """Say why: a certificate that has ended and a wrong password look the same to everything but the log."""
+    return f"{type(error).__name__}: {error}"[:300].rstrip(": ")
 
 
 def _now() -> float:

@@ -1,7 +1,7 @@
 """A client of Redis and Sentinel that needs nothing but Python: for our modules, and for people as ``redis-admin``.
 
-As a program it reads ``/etc/redis/admin.json`` (address, ports, service, user, password, pki), which only root may read: the
-password is neither an argument nor an environment variable.
+As a program it reads ``/etc/redis/admin.json`` (address, ports, service, user, password, pki), which only root may
+read: the password is neither an argument nor an environment variable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 TIMEOUT = 5.0
 SETTINGS = "/etc/redis/admin.json"
 _URL = re.compile(r"(rediss?)(\+sentinel)?://(?:([^@/:\s]+)@)?([^@/\s]+)((?:/[A-Za-z0-9._\-]+)*)/?")
-USAGE = """usage: redis-admin COMMAND [ARGUMENT...]   a command of Redis; one that begins with SENTINEL goes to the Sentinel
+USAGE = """usage: redis-admin COMMAND [ARGUMENT...]   a command of Redis; SENTINEL ... goes to the Sentinel
        redis-admin ready              exit code 0: this member is the primary, or a replica in sync
        redis-admin status             role and state of this member and its Sentinel as JSON"""
 

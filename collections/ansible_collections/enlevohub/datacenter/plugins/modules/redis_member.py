@@ -7,15 +7,15 @@ DOCUMENTATION = r"""
 module: redis_member
 short_description: Let a Redis member join its cluster, step back as primary, and count its Sentinels
 description:
-  - Redis and Sentinel write into two files of their own who is the primary. This module writes them only where they do not
-    exist; it never moves the primary unless C(step=yield) asks for it.
+  - Redis and Sentinel write into two files of their own who is the primary. This module writes them only where they do
+    not exist; it never moves the primary unless C(step=yield) asks for it.
   - Talks to Redis with the settings of C(redis-admin), as the operator.
 options:
   step:
     description:
       - C(look) reads what the files of this member say.
-      - C(join) writes the files of a new member. The primary is the one with the newest epoch in I(views), and on a blank site the
-        first of I(members). It needs the views of all members.
+      - C(join) writes the files of a new member. The primary is the one with the newest epoch in I(views), and on a
+        blank site the first of I(members). It needs the views of all members.
       - C(yield) lets the Sentinels move the primary away from this member, and waits until it follows the new one.
       - C(count) gives the Sentinel of this member its quorum, and lets it forget servers that are no members.
     type: str
@@ -242,7 +242,7 @@ def count(module: AnsibleModule, member: Member) -> list[str]:
                 known = known_others(sentinel, service)
             back = known - set(members)
             if back:
-                return f"{', '.join(sorted(back))} is there again: stop Redis and Sentinel on a server that is no member"
+                return f"{', '.join(sorted(back))} is there again: stop Redis and Sentinel where no member is"
             return f"does not know {', '.join(sorted(others - known))} yet" if others - known else ""
 
         wait(module, f"the Sentinel of {module.params['address']} knows the members", complete)

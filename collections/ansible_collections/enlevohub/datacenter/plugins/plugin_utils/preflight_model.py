@@ -62,6 +62,7 @@ class Service:
 
 
 DOCKER = ("docker-proxy", "dockerd")
+REDIS = (("internal",), "redis_driver")
 SERVICES = (
     Service("backend", "backend_servers", "backend_port", 3001, DOCKER),
     Service("frontend", "frontend_servers", "frontend_port", 80, DOCKER),
@@ -69,8 +70,8 @@ SERVICES = (
     Service("etcd (members)", "etcd_servers", "etcd_peer_port", 2380, ("etcd",)),
     Service("PostgreSQL", "database_servers", "patroni_port", 5432, ("postgres",)),
     Service("Patroni", "database_servers", "patroni_restapi_port", 8008, ("patroni",)),
-    Service("Redis", "redis_servers", "redis_port", 6379, ("redis-server",), ("internal",), "redis_driver"),
-    Service("Sentinel", "redis_servers", "redis_sentinel_port", 26379, ("redis-sentinel",), ("internal",), "redis_driver"),
+    Service("Redis", "redis_servers", "redis_port", 6379, ("redis-server",), *REDIS),
+    Service("Sentinel", "redis_servers", "redis_sentinel_port", 26379, ("redis-sentinel",), *REDIS),
     Service("HAProxy (HTTP)", "load_balancers", "haproxy_http_port", 80, ("haproxy",), ("haproxy",)),
     Service("HAProxy (HTTPS)", "load_balancers", "haproxy_https_port", 443, ("haproxy",), ("haproxy",)),
     Service("HAProxy (statistics)", "load_balancers", "haproxy_stats_port", 8404, ("haproxy",), ("haproxy",)),

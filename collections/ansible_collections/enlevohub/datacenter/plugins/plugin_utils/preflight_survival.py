@@ -102,8 +102,8 @@ def survival_table(site: Topology) -> list[str]:
     if site.redis:
         count = len(site.redis)
         lines.append(
-            f"  Redis: {count} members, quorum {quorum(count)}: goes on after the loss of any {count - quorum(count)} of them; "
-            "without it PostgreSQL answers, more slowly"
+            f"  Redis: {count} members, quorum {quorum(count)}: goes on after the loss of any {count - quorum(count)} "
+            "of them; without it PostgreSQL answers, more slowly"
         )
     fatal = {host: reasons(site, frozenset([host])) for host in hosts}
     good = [host for host in hosts if not fatal[host]]
