@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -162,10 +163,21 @@ def test_redis_passwords_are_not_readable_for_others(datacenter: Any, redis_serv
     assert datacenter.secrets_in(words) == []
 
 
-def test_redis_is_used_by_every_backend(datacenter: Any, backend_server: str) -> None:
-    metrics = datacenter.run(
-        backend_server,
-        "docker exec backend-api-1 python3 -c "
-        "\"import urllib.request as r; print(r.urlopen('http://127.0.0.1:9091/metrics').read().decode())\"",
-    )
-    assert "enlevohub_redis_up 1.0" in metrics
+def test_redis_spares_every_backend_questions_to_postgresql(datacenter: Any, backend_server: str) -> None:
+    token = datacenter.register()["tokens"]["accessToken"]
+    address = f"http://{datacenter.address(backend_server)}:3001/api/v1/auth/me"
+    read = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9091/metrics').read().decode())"
+
+    def leases() -> float:
+        metrics = datacenter.run(backend_server, f'docker exec backend-api-1 python3 -c "{read}"')
+        found = re.search(r'^enlevohub_token_checks_total\{by="lease"\} (\S+)$', metrics, re.MULTILINE)
+        assert found is not None
+        return float(found[1])
+
+    before = leases()
+
+    def spared() -> bool:
+        assert [datacenter.get(address, token=token).status for _ in range(5)] == [200] * 5
+        return leases() > before
+
+    datacenter.wait("an answer by Redis", spared, 60)
