@@ -73,6 +73,7 @@ TIERS = {
     "frontend_server": ["frontend_servers"],
     "etcd_server": ["etcd_servers"],
     "database_server": ["database_servers"],
+    "redis_server": ["redis_servers"],
     "load_balancer": ["load_balancers"],
     "docker_server": ["backend_servers", "frontend_servers"],
 }

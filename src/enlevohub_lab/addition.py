@@ -15,7 +15,7 @@ from enlevohub_lab.inventory import HOST_NAME, Environment, Host
 from enlevohub_lab.network import subnet_of
 
 # A quorum wants an odd number of members: growing these groups is a decision, not a habit.
-QUORUM_GROUPS = frozenset({"etcd_servers"})
+QUORUM_GROUPS = frozenset({"etcd_servers", "redis_servers"})
 
 
 def prefix_of(name: str) -> str:
@@ -65,8 +65,8 @@ def inventory_lines(environment: Environment, host: Host) -> str:
     ]
     for group in [group for group in shared if group not in QUORUM_GROUPS]:
         lines += ["", f"{group}:", "  hosts:", f"    {host.name}:"]
-    if QUORUM_GROUPS & set(shared):
-        lines += ["", "(etcd_servers stays as it is: it needs an odd number of members.)"]
+    for group in [group for group in shared if group in QUORUM_GROUPS]:
+        lines += ["", f"({group} stays as it is: it needs an odd number of members.)"]
     return "\n".join(lines)
 
 

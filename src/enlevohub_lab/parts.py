@@ -119,6 +119,34 @@ def etcd_part(answers: Mapping[str, tuple[Any, str]]) -> Part:
     return Part("etcd", rows, "; ".join(sick) if rows else "no host in etcd_servers")
 
 
+def redis_part(answers: Mapping[str, tuple[Any, str]], names: Mapping[str, str]) -> Part:
+    """The Redis members: one primary, every other in sync with it, and Sentinels that could move it.
+
+    Args:
+        answers: what each member tells of itself, and the reason where it tells nothing.
+        names: name of each server by its address.
+    """
+    rows = []
+    for member, (answer, reason) in sorted(answers.items()):
+        found = answer or {"role": "unknown", "state": reason, "of": "", "memory": "", "sentinel": "unknown"}
+        rows.append(
+            {
+                "member": member,
+                "role": found["role"],
+                "state": found["state"],
+                "of": names.get(found["of"], found["of"]),
+                "memory": found["memory"],
+                "sentinel": found["sentinel"],
+            }
+        )
+    problems = [f"{row['member']} is {row['state']}" for row in rows if row["state"] not in ("serves", "in sync")]
+    problems += [f"{row['member']}: {row['sentinel']}" for row in rows if row["sentinel"] not in ("quorum", "unknown")]
+    primaries = [row["member"] for row in rows if row["role"] == "primary"]
+    if len(primaries) != 1:
+        problems.append(f"{' and '.join(primaries)} are primaries" if primaries else "no primary")
+    return Part("Redis", rows, "; ".join(problems))
+
+
 def servers_part(environment: Environment, found: Mapping[str, Container]) -> Part:
     """Every container of the lab, and whether it runs."""
     rows = [

@@ -17,11 +17,21 @@ import yaml
 from enlevohub_lab import containers
 from enlevohub_lab.errors import LabError
 from enlevohub_lab.inventory import Environment
-from enlevohub_lab.parts import Part, Report, database_part, etcd_part, pools_part, releases_part, servers_part
+from enlevohub_lab.parts import (
+    Part,
+    Report,
+    database_part,
+    etcd_part,
+    pools_part,
+    redis_part,
+    releases_part,
+    servers_part,
+)
 from enlevohub_lab.ssh import Access
 
 PATRONI = "sudo -n patronictl -c /etc/patroni/config.yml list -f json"
 POOLS = "sudo -n /usr/local/sbin/load-balancer-pools"
+REDIS = "sudo -n /usr/local/sbin/redis-admin status"
 ETCD = shlex.join(
     [
         "python3",
@@ -32,9 +42,7 @@ ETCD = shlex.join(
 
 
 JOURNAL = "sudo -n bash -lc 'etcdctl get --prefix /enlevohub/{name}/releases/ --print-value-only' | python3 -c {read}"
-READ = shlex.quote(
-    "import json, sys; print(json.dumps([json.loads(line) for line in sys.stdin if line.strip()]))"
-)
+READ = shlex.quote("import json, sys; print(json.dumps([json.loads(line) for line in sys.stdin if line.strip()]))")
 
 
 def public_address(environment: Environment) -> str:
@@ -111,12 +119,12 @@ def collect(environment: Environment, access: Access, vault: Path) -> Report:
         vault: the file that holds the certificate of its authority.
     """
     address = public_address(environment)
-    etcd_hosts = environment.groups.get("etcd_servers", ())
 
-    def etcd() -> Part:
+    def ask_each(group: str, command: str) -> dict[str, tuple[Any, str]]:
+        names = environment.groups.get(group, ())
         with ThreadPoolExecutor(max_workers=8) as each:
-            answers = each.map(lambda name: ask(access, str(environment.hosts[name].address), ETCD), etcd_hosts)
-            return etcd_part(dict(zip(etcd_hosts, answers, strict=True)))
+            answers = each.map(lambda name: ask(access, str(environment.hosts[name].address), command), names)
+            return dict(zip(names, answers, strict=True))
 
     questions: dict[str, Callable[[], Part]] = {
         "Page": lambda: ask_page(address, vault),
@@ -125,9 +133,12 @@ def collect(environment: Environment, access: Access, vault: Path) -> Report:
         "Releases": lambda: releases_part(
             *ask_first(access, environment, "etcd_servers", JOURNAL.format(name=environment.name, read=READ))
         ),
-        "etcd": etcd,
+        "etcd": lambda: etcd_part(ask_each("etcd_servers", ETCD)),
         "Servers": lambda: servers_part(environment, containers.existing(environment.name)),
     }
+    if environment.groups.get("redis_servers"):
+        names = {str(host.address): host.name for host in environment.hosts.values()}
+        questions["Redis"] = lambda: redis_part(ask_each("redis_servers", REDIS), names)
     with ThreadPoolExecutor(max_workers=len(questions)) as pool:
         parts = list(pool.map(lambda item: answered(*item), questions.items()))
     return Report(environment.name, address, parts)

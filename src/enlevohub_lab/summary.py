@@ -14,7 +14,9 @@ from enlevohub_lab.parts import Part, Report
 from enlevohub_lab.site import AUTHORITY_FILE
 from enlevohub_lab.ssh import USER
 
-_GOOD = frozenset({"leader", "up", "healthy", "sync standby", "running", "streaming", "http 200", "success"})
+_GOOD = frozenset(
+    {"leader", "up", "healthy", "sync standby", "running", "streaming", "http 200", "success", "in sync", "serves"}
+)
 _BAD = frozenset(
     {"down", "stopped", "missing", "maint", "drain", "start failed", "crashed", "unhealthy", "failed", "interrupted"}
 )

@@ -30,6 +30,10 @@ TEXT_SECRETS: dict[str, Callable[[], str]] = {
     "vault_jwt_secret": partial(random_text, JWT_SECRET_LENGTH),
     "vault_haproxy_stats_password": _password,
     "vault_f5_password": _password,
+    "vault_redis_application_password": _password,
+    "vault_redis_replication_password": _password,
+    "vault_redis_sentinel_password": _password,
+    "vault_redis_operator_password": _password,
 }
 
 # A key and its certificate are made together or not at all.

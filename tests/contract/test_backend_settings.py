@@ -121,6 +121,55 @@ def test_setting_has_one_name_in_role_and_api(render: Renderer, environment: dic
     assert environment[name] == render.value("backend", f"backend_{name.lower()}", "app1")
 
 
+REDIS = {"REDIS_URL", "REDIS_PASSWORD_FILE", "REDIS_SENTINEL_USER", "REDIS_SENTINEL_PASSWORD_FILE", "REDIS_CA_FILE"}
+
+
+def redis_environment(render: Renderer, driver: str, **values: Any) -> dict[str, str]:
+    """The part of the API's environment that is about Redis."""
+    text = render("backend > compose_stack", "compose.yaml.j2", "app1", redis_driver=driver, **values)
+    found = yaml.safe_load(text)["services"]["api"]["environment"]
+    return {name: value for name, value in found.items() if name.startswith("REDIS_")}
+
+
+def test_redis_of_this_project_is_reached_by_sentinel_with_users_and_ca(render: Renderer) -> None:
+    found = redis_environment(render, "internal")
+    assert set(found) == REDIS
+    assert found["REDIS_URL"].startswith("rediss+sentinel://enlevohub@10.89.0.11:26379,")
+    assert found["REDIS_CA_FILE"] == "/run/secrets/redis_ca"
+
+
+def test_api_asks_the_sentinel_of_its_own_server_first(render: Renderer) -> None:
+    assert "@10.89.0.13:26379," in render.value("backend", "backend_redis_url", "app3")
+
+
+def test_every_setting_of_redis_is_one_that_the_api_knows() -> None:
+    assert REDIS - {name for row in SETTINGS for name in (row, f"{row}_FILE")} == set()
+
+
+def test_external_redis_gets_no_more_than_is_set(render: Renderer) -> None:
+    found = redis_environment(render, "external", redis_external_url="rediss://ana@redis.example:6380/1")
+    assert found == {
+        "REDIS_URL": "rediss://ana@redis.example:6380/1",
+        "REDIS_PASSWORD_FILE": "/run/secrets/redis_password",
+    }
+
+
+def test_external_redis_with_its_own_ca_and_sentinels_gets_both(render: Renderer) -> None:
+    values = {"redis_external_sentinel_user": "ana", "redis_external_ca_certificate": "-----BEGIN CERTIFICATE-----"}
+    url = "rediss+sentinel://ana@redis.example/main"
+    assert set(redis_environment(render, "external", redis_external_url=url, **values)) == REDIS
+
+
+def test_no_redis_leaves_no_setting(render: Renderer) -> None:
+    assert redis_environment(render, "none") == {}
+
+
+@pytest.mark.parametrize("name", ["REDIS_PASSWORD", "REDIS_SENTINEL_PASSWORD"])
+def test_password_of_redis_is_the_one_of_its_user(render: Renderer, name: str) -> None:
+    secrets = render.value("backend", "__backend_secrets", "app1")
+    assert secrets[name.lower()] == render.value("redis", "redis_application_password", "app1")
+
+
 def test_readme_of_the_api_lists_every_setting_with_its_default() -> None:
     text = (ROOT / "files/api/README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([A-Z0-9_]+)` \| (.+?) \| (yes|no) \|", text, re.MULTILINE)

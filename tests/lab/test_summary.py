@@ -9,7 +9,16 @@ import pytest
 
 from enlevohub_lab import status
 from enlevohub_lab.inventory import Environment, Host
-from enlevohub_lab.parts import Part, Report, database_part, etcd_part, pools_part, releases_part, servers_part
+from enlevohub_lab.parts import (
+    Part,
+    Report,
+    database_part,
+    etcd_part,
+    pools_part,
+    redis_part,
+    releases_part,
+    servers_part,
+)
 from enlevohub_lab.ssh import Access
 from enlevohub_lab.summary import render, render_json, table
 from tests.lab.conftest import Program
@@ -23,7 +32,12 @@ LAB = Environment(
         "db2": Host("db2", NETWORK[22]),
         "lb1": Host("lb1", NETWORK[31], ("127.0.0.1:8443:443",)),
     },
-    {"database_servers": ("db1", "db2"), "load_balancers": ("lb1",), "etcd_servers": ("db1",)},
+    {
+        "database_servers": ("db1", "db2"),
+        "load_balancers": ("lb1",),
+        "etcd_servers": ("db1",),
+        "redis_servers": ("db1",),
+    },
 )
 LEADER = {"Cluster": "lab", "Member": "db1", "Host": "10.89.0.21", "Role": "Leader", "State": "running", "TL": 3}
 STANDBY = {**LEADER, "Member": "db2", "Role": "Sync Standby", "State": "streaming", "Lag in MB": 0}
@@ -69,6 +83,39 @@ def test_pool_member_is_well_when_it_is_up(state: str, problem: str) -> None:
 
 def test_load_balancer_without_members_is_not_well() -> None:
     assert pools_part([], "").problem == "no pool has a member"
+
+
+PRIMARY = {"role": "primary", "state": "serves", "of": "", "replicas": 1, "memory": "1M", "sentinel": "quorum"}
+REPLICA = {**PRIMARY, "role": "replica", "state": "in sync", "of": "10.89.0.11"}
+
+
+def redis(app1: Any, app2: Any) -> Part:
+    """The part of two Redis members, each by its answer or the reason why there is none."""
+    told = [(item, "") if isinstance(item, dict) else (None, item) for item in (app1, app2)]
+    return redis_part(dict(zip(("app1", "app2"), told, strict=True)), {"10.89.0.11": "app1"})
+
+
+def test_redis_with_primary_and_replica_is_well() -> None:
+    part = redis(PRIMARY, REPLICA)
+    assert part.problem == ""
+    assert [(row["member"], row["role"], row["of"]) for row in part.rows] == [
+        ("app1", "primary", ""),
+        ("app2", "replica", "app1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "problem"),
+    [
+        ((REPLICA, REPLICA), "no primary"),
+        ((PRIMARY, PRIMARY), "app1 and app2 are primaries"),
+        ((PRIMARY, {**REPLICA, "state": "not in sync"}), "app2 is not in sync"),
+        ((PRIMARY, {**REPLICA, "sentinel": "NOQUORUM"}), "app2: NOQUORUM"),
+        (("Connection refused", PRIMARY), "app1 is Connection refused"),
+    ],
+)
+def test_redis_that_is_not_well_says_why(answers: tuple[Any, Any], problem: str) -> None:
+    assert redis(*answers).problem == problem
 
 
 def test_etcd_member_without_answer_is_named_with_its_reason() -> None:
@@ -155,6 +202,7 @@ def test_part_that_cannot_be_asked_is_a_problem_of_that_part(program: Program, t
         "Releases",
         "etcd",
         "Servers",
+        "Redis",
     ]
 
 

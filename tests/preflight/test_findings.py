@@ -18,7 +18,7 @@ BACKEND = "group_vars/backend_servers.yml"
 FRONTEND = "group_vars/frontend_servers.yml"
 ETCD = "group_vars/etcd_servers.yml"
 DATABASE = "group_vars/database_servers.yml"
-TIERS = "backend_servers, frontend_servers, etcd_servers, database_servers, load_balancers"
+TIERS = "backend_servers, frontend_servers, etcd_servers, database_servers, redis_servers, load_balancers"
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,30 @@ INVENTORY = [
         "add hosts to etcd_servers",
     ),
     Defect(
+        "even_redis",
+        replaced(HOSTS, "    app2:\n    app3:\n\nload", "    app2:\n\nload"),
+        (HOSTS, "redis_servers:"),
+        "redis_servers",
+        "2 members: an even number",
+        "use 1 or 3 members",
+    ),
+    Defect(
+        "no_redis",
+        replaced(HOSTS, "redis_servers:\n  hosts:\n    app1:\n    app2:\n    app3:\n", "redis_servers:\n  hosts: {}\n"),
+        (HOSTS, "redis_servers:"),
+        "redis_servers",
+        "the tier has no host",
+        "add hosts to redis_servers, or set redis_driver: none",
+    ),
+    Defect(
+        "external_redis_without_url",
+        replaced(ALL, "redis_driver: internal", "redis_driver: external"),
+        ("group_vars/all/redis.yml", "redis_external_url"),
+        "redis_external_url",
+        "redis_driver is external, but its URL is not known",
+        "set redis_external_url",
+    ),
+    Defect(
         "no_frontend",
         replaced(HOSTS, "frontend_servers:\n  hosts:\n    app1:\n", "frontend_servers:\n  hosts: {}\n"),
         (HOSTS, "frontend_servers:"),
@@ -277,7 +301,7 @@ INVENTORY = [
     Defect(
         "no_priority",
         replaced(HOSTS, "  vars:\n    ansible_group_priority: 10\n", ""),
-        (f"{HOSTS}:41", ""),
+        (f"{HOSTS}:47", ""),
         "ansible_group_priority",
         "values of the tiers can win",
         "add `vars: {ansible_group_priority: 10}` to the group",
@@ -503,6 +527,14 @@ VALUES = [
         "give each service of a host a port of its own",
     ),
     Defect(
+        "port_of_redis",
+        replaced(BACKEND, "3001", "6379"),
+        (BACKEND, "backend_port"),
+        "redis_port",
+        "backend_port and redis_port are both 6379 on app1, app2, app3",
+        "give each service of a host a port of its own",
+    ),
+    Defect(
         "old_postgresql",
         replaced(DATABASE, "postgresql_version: 17", "postgresql_version: 12"),
         (DATABASE, "postgresql_version: 12"),
@@ -579,7 +611,7 @@ SECRETS = [
         no_secrets,
         (VAULT, ""),
         ", ".join(sorted(NAMES)),
-        "10 secrets are missing",
+        f"{len(NAMES)} secrets are missing",
         "make secrets ENV=lab",
     ),
     Defect(

@@ -281,3 +281,30 @@ def test_whole_number_counts_as_a_number() -> None:
 def test_kind_of_an_unknown_type_is_other() -> None:
     """A date, as YAML reads it without quotes, is none of the types."""
     assert kind(datetime.date(2030, 1, 1)) == "other"
+
+
+def test_external_redis_that_does_not_answer_is_a_finding_without_its_password() -> None:
+    """The API of this host could not log in: the finding says where and why."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    given = {"url": f"redis://ana@127.0.0.1:{port}", "password": "not-for-anybody", "sentinel_user": ""}
+    checks = module.Checks({"redis": {**given, "ca_certificate": ""}})
+    checks.check_redis()
+    (finding,) = checks.findings
+    assert finding["variable"] == "redis_external_url"
+    assert finding["problem"] == f"the external Redis cannot be used: 127.0.0.1:{port}: Connection refused"
+    assert "not-for-anybody" not in str(finding)
+
+
+def test_redis_of_this_project_is_not_asked_before_it_is_there() -> None:
+    """Only an external Redis is asked by preflight."""
+    checks = module.Checks({"redis": {}})
+    checks.check_redis()
+    assert checks.findings == []
+
+
+def test_ubuntu_with_an_old_redis_is_a_finding() -> None:
+    """Sentinel knows users since Redis 6.2."""
+    probe = {"host": {"os": "Ubuntu", "os_version": "22.04"}, "packages": {"redis_driver": "internal"}}
+    (finding,) = package_findings({"app1": probe})
+    assert (finding.variable, finding.problem) == ("redis_driver", "Ubuntu 22.04 has Redis 6.0, 6.2 is the least")

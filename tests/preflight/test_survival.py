@@ -94,3 +94,12 @@ def test_empty_site_has_a_table() -> None:
     """A broken inventory does not stop the report."""
     none = hosts()
     assert survival_table(Topology(none, none, none, none, none, True))
+
+
+def test_redis_tells_how_many_members_it_may_lose() -> None:
+    site = Topology(APPS, APPS, APPS, DATABASES, hosts(), False, redis=APPS)
+    assert "  Redis: 3 members, quorum 2: goes on after the loss of any 1 of them" in "\n".join(survival_table(site))
+
+
+def test_redis_that_is_not_ours_is_not_in_the_table() -> None:
+    assert "Redis" not in "\n".join(survival_table(REFERENCE))

@@ -172,7 +172,13 @@ def test_files_come_after_their_directory(render: Renderer) -> None:
 
 
 def test_service_gets_the_secrets_that_the_stack_has(services: dict[tuple[str, str], dict[str, Any]]) -> None:
-    assert services["backend", "api"]["secrets"] == ["database_url", "jwt_secret"]
+    assert services["backend", "api"]["secrets"] == [
+        "database_url",
+        "jwt_secret",
+        "redis_ca",
+        "redis_password",
+        "redis_sentinel_password",
+    ]
 
 
 @pytest.mark.parametrize("name", SECRETS)

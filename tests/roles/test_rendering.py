@@ -19,6 +19,7 @@ HOSTS = {
     "frontend": "app1",
     "haproxy": "lb1",
     "patroni": "db1",
+    "redis": "app1",
 }
 ROLE_PATHS = {"compose_stack": "backend > compose_stack"}
 TEMPLATES = [

@@ -16,7 +16,7 @@ import yaml
 from enlevohub_secrets.table import NAMES
 from tests.conftest import ENVIRONMENTS, ROOT, copy_values, load_yaml
 
-TIERS = ("backend_servers", "frontend_servers", "etcd_servers", "database_servers", "load_balancers")
+TIERS = ("backend_servers", "frontend_servers", "etcd_servers", "database_servers", "redis_servers", "load_balancers")
 Ask = Callable[[str], dict[str, Any]]
 
 

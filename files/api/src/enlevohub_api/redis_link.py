@@ -80,7 +80,7 @@ class RedisLink:
         except (RedisError, OSError, TimeoutError) as error:
             self._rest_until = _now() + REST_SECONDS
             if self.up:
-                logger.warning("redis is away", extra={"reason": type(error).__name__})
+                logger.warning("redis is away", extra={"reason": _reason(error)})
             self.up = False
             raise RedisAway from error
         if not self.up:
@@ -120,12 +120,21 @@ def _make_client(settings: Settings, on_connect: Callable[[Connection], Awaitabl
         return Redis(host=host, port=port, **options)
     sentinels = Sentinel(  # type: ignore[no-untyped-call]
         list(target.hosts),
-        sentinel_kwargs={**common, "password": settings.redis_sentinel_password or None},
+        sentinel_kwargs={
+            **common,
+            "username": settings.redis_sentinel_user or None,
+            "password": settings.redis_sentinel_password or None,
+        },
         **options,
     )
     client = sentinels.master_for(target.service)
     assert isinstance(client, Redis)
     return client
+
+
+def _reason(error: Exception) -> str:
+    """Say why: a certificate that has ended and a wrong password look the same to everything but the log."""
+    return f"{type(error).__name__}: {error}"[:300].rstrip(": ")
 
 
 def _now() -> float:

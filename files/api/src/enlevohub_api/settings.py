@@ -65,6 +65,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("REDIS_URL", "redis", "", False, "redis://, rediss:// or redis+sentinel:// URL; empty: no Redis"),
     Setting("REDIS_PASSWORD", "password", "", True, "password of Redis"),
+    Setting("REDIS_SENTINEL_USER", "line", "", False, "user at the sentinels; empty: their default user"),
     Setting("REDIS_SENTINEL_PASSWORD", "password", "", True, "password of the sentinels"),
     Setting("REDIS_CA_FILE", "file", "", False, "CA certificate of Redis; empty: those of the system"),
     Setting("SMTP_HOST", "text", "", False, "mail server for companies without one of their own; empty: none"),
@@ -138,6 +139,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[Network, ...]
     redis_url: RedisTarget | None
     redis_password: str
+    redis_sentinel_user: str
     redis_sentinel_password: str
     redis_ca_file: str
     smtp_host: str

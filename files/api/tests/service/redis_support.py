@@ -142,9 +142,10 @@ def replica(directory: Path, of: RedisProcess) -> RedisProcess:
     return RedisProcess(directory, "replica", [*lines, "repl-diskless-sync-delay 0"])
 
 
-def sentinel(directory: Path, name: str, of: RedisProcess, quorum: int) -> RedisProcess:
-    """Make a sentinel that watches a server as ``main``."""
+def sentinel(directory: Path, name: str, of: RedisProcess, quorum: int, *more: str) -> RedisProcess:
+    """Make a sentinel that watches a server as ``main``; ``more`` are further lines."""
     lines = [
+        *more,
         f"sentinel monitor main 127.0.0.1 {of.port} {quorum}",
         f"sentinel auth-pass main {PASSWORD}",
         "sentinel down-after-milliseconds main 1000",

@@ -281,7 +281,9 @@ def test_redis_with_another_password_only_makes_slower(postgres: Postgres, datab
         assert statuses(pair, user.access) == [200, 200]
         assert end_by_logout(pair, user, user).status_code == 200
         assert statuses(pair, user.access) == [401, 401]
-        assert REDIS_PASSWORD not in pair[0].log_path.read_text()
+        text = pair[0].log_path.read_text()
+        assert "AuthenticationError: invalid username-password pair" in text
+        assert REDIS_PASSWORD not in text
 
 
 def test_redis_over_tls_is_used_when_its_authority_is_known(postgres: Postgres, database: str, tmp_path: Path) -> None:
@@ -351,6 +353,34 @@ def test_sentinel_failover_keeps_ended_tokens_ended(postgres: Postgres, database
         assert end_by_logout(pair, other, other).status_code == 200
         assert second.ask("EXISTS", f"enlevohub:tokens:{other.user_id}") == "1"
         assert statuses(pair, other.access) == [401, 401]
+
+
+def test_sentinel_is_asked_as_the_user_that_is_set(postgres: Postgres, database: str, tmp_path: Path) -> None:
+    with shared_directory("guarded") as directory, ExitStack() as stack:
+        server = master(directory, "guarded")
+        stack.callback(server.stop)
+        server.start()
+        users = [
+            f"user guard on >{REDIS_PASSWORD} ~* -@all +@connection +sentinel|masters",
+            "user default on nopass ~* -@all +ping +auth",
+        ]
+        guard = sentinel(directory, "guard", server, 1, *users)
+        stack.callback(guard.stop)
+        guard.start()
+        url = {"REDIS_URL": f"redis+sentinel://127.0.0.1:{guard.port}/main", "REDIS_PASSWORD": REDIS_PASSWORD}
+        login = {"REDIS_SENTINEL_USER": "guard", "REDIS_SENTINEL_PASSWORD": REDIS_PASSWORD}
+        pair = (
+            Api(postgres.url(database), tmp_path / "known.log", "api1", {**url, **login}),
+            Api(postgres.url(database), tmp_path / "unknown.log", "api2", url),
+        )
+        for api in pair:
+            stack.callback(api.stop)
+            api.start()
+        user = register(pair[0])
+        assert statuses(pair, user.access) == [200, 200]
+        assert [redis_up(api) for api in pair] == [True, False]
+        assert end_by_logout(pair, user, user).status_code == 200
+        assert statuses(pair, user.access) == [401, 401]
 
 
 def ready(guard: RedisProcess) -> bool:

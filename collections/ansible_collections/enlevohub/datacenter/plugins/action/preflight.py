@@ -59,11 +59,11 @@ class ActionModule(ActionBase):
 
     def _arguments(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments of the module; a value of a wrong type skips its check, the report names it."""
-        driver = self._value(variables, "load_balancer_driver", "haproxy")
         groups = variables.get("group_names", [])
         ports: list[dict[str, Any]] = []
         for service in SERVICES:
             port = self._value(variables, service.variable, service.port)
+            driver = self._value(variables, service.driver, "")
             if service.group in groups and (not service.drivers or driver in service.drivers) and isinstance(port, int):
                 ports.append(
                     {
@@ -81,11 +81,20 @@ class ActionModule(ActionBase):
             "postgresql_version": version if isinstance(version, int) else 0,
             "address": str(address) if hosts_and_groups.is_address(str(address)) else "",
             "systems": systems if isinstance(systems, dict) else {},
+            "redis": self._external_redis(variables) if "backend_servers" in groups else {},
         }
         for name in ("min_free_disk_mib", "min_memory_mib"):
             limit = self._task.args.get(name)
             arguments[name] = limit if isinstance(limit, int) else 0
         return arguments
+
+    def _external_redis(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return how the API of this host will log in to a Redis that this project does not run; empty: it does not."""
+        if self._value(variables, "redis_driver", "") != "external":
+            return {}
+        names = ("url", "password", "sentinel_user", "ca_certificate")
+        found = {name: self._value(variables, f"backend_redis_{name}", "") for name in names}
+        return found if found["url"] and all(isinstance(value, str) for value in found.values()) else {}
 
     def _packages(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Return what this host will install, where that depends on its system."""
@@ -93,6 +102,8 @@ class ActionModule(ActionBase):
         found: dict[str, Any] = {}
         if "backend_servers" in groups or "frontend_servers" in groups:
             found["docker_channel"] = self._value(variables, "docker_channel", "debian")
+        if "redis_servers" in groups:
+            found["redis_driver"] = self._value(variables, "redis_driver", "internal")
         if "database_servers" in groups:
             found["patroni_channel"] = self._value(variables, "patroni_channel", "debian")
             found["postgresql_version"] = self._value(variables, "patroni_postgresql_version", 17)
@@ -176,7 +187,8 @@ class ActionModule(ActionBase):
         probes = {host: hostvars.raw_get(host).get(name) or NO_ANSWER for host in asked}
         findings += host_findings(probes) + package_findings(probes)
         driver, _ = hosts_and_groups.common(inventory, "load_balancer_driver")
-        table = survival_table(topology(inventory, str(driver or "haproxy")))
+        redis, _ = hosts_and_groups.common(inventory, "redis_driver")
+        table = survival_table(topology(inventory, str(driver or "haproxy"), redis_driver=str(redis)))
         wrong = [finding for finding in findings if not finding.warning]
         Display().display("\n" + report(inventory.environment, findings, table, len(probes)))
         if not wrong:

@@ -97,6 +97,20 @@ def database_url(
     )
 
 
+def redis_url(entries: list[dict[str, Any]], user: str, service: str, port: int, own: str = "") -> str:
+    """Return the URL with which the API asks the Sentinels for the primary; the password stands elsewhere.
+
+    Args:
+        entries: the Redis servers, see :func:`members`.
+        user: user of Redis.
+        service: name that the Sentinels watch.
+        port: port of the Sentinels.
+        own: address of the host that asks: its own Sentinel is asked first.
+    """
+    ordered = sorted(entries, key=lambda entry: entry["address"] != own)
+    return f"rediss+sentinel://{quote(user, safe='')}@{','.join(endpoints(ordered, port))}/{service}/0"
+
+
 def trusted_certificate(item: dict[str, str]) -> dict[str, str]:
     """Return the file of a trusted CA certificate, from a name (key) and its PEM text (value)."""
     return {"path": f"/usr/local/share/ca-certificates/{item['key']}.crt", "content": item["value"].strip() + "\n"}
@@ -112,5 +126,6 @@ class FilterModule:
             "copies": copies,
             "endpoints": endpoints,
             "database_url": database_url,
+            "redis_url": redis_url,
             "trusted_certificate": trusted_certificate,
         }

@@ -64,6 +64,27 @@ options:
         type: list
         elements: str
         required: true
+  redis:
+    description: How the API will log in to a Redis that this project does not run; empty skips the check.
+    type: dict
+    default: {}
+    suboptions:
+      url:
+        description: Its URL.
+        type: str
+        default: ""
+      password:
+        description: Password of the user of the URL.
+        type: str
+        default: ""
+      sentinel_user:
+        description: User at the sentinels; empty when they ask for no login.
+        type: str
+        default: ""
+      ca_certificate:
+        description: PEM text of the CA; empty for those of the system.
+        type: str
+        default: ""
   postgresql_version:
     description: Major version whose data directory must be empty or under Patroni; 0 skips the check.
     type: int
@@ -108,6 +129,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.redis_client import check_access
 
 ARCHITECTURES = ("x86_64", "aarch64")
 OLDEST_PYTHON = (3, 9)
@@ -269,6 +291,22 @@ class Checks:
                     )
                     break
 
+    def check_redis(self) -> None:
+        """Check that the API of this host can use a Redis that is not ours."""
+        given = self.params["redis"]
+        if not given.get("url"):
+            return
+        sentinel_password = given["password"] if given["sentinel_user"] else ""
+        problem = check_access(
+            given["url"], given["password"], given["sentinel_user"], sentinel_password, given["ca_certificate"]
+        )
+        if problem:
+            self.add(
+                "redis_external_url",
+                f"the external Redis cannot be used: {problem}",
+                "correct redis_external_url, redis_external_ca_certificate or vault_redis_application_password",
+            )
+
     def check_data(self, root: str = "/var/lib/postgresql", settings: str = "/etc/patroni/config.yml") -> None:
         """Check that the data directory of PostgreSQL is empty, or belongs to Patroni.
 
@@ -303,6 +341,16 @@ def main() -> None:
             "min_memory_mib": {"type": "int", "default": 0},
             "address": {"type": "str", "default": ""},
             "ports": {"type": "list", "elements": "dict", "options": port_spec, "default": []},
+            "redis": {
+                "type": "dict",
+                "default": {},
+                "options": {
+                    "url": {"type": "str", "default": ""},
+                    "password": {"type": "str", "default": "", "no_log": True},
+                    "sentinel_user": {"type": "str", "default": ""},
+                    "ca_certificate": {"type": "str", "default": ""},
+                },
+            },
             "postgresql_version": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
@@ -313,6 +361,7 @@ def main() -> None:
     checks.check_address()
     checks.check_ports()
     checks.check_data()
+    checks.check_redis()
     identity = {"hostname": socket.gethostname(), "machine_id": read("/etc/machine-id").strip()}
     clock = [began, time.time()]
     module.exit_json(changed=False, findings=checks.findings, host=checks.host, identity=identity, clock=clock)

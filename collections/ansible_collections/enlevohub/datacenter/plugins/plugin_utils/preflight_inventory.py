@@ -92,14 +92,16 @@ def check_tiers(inventory: Inventory) -> Iterator[Finding]:
                 fix += ", or set load_balancer_driver: external"
             yield Finding(inventory.place(tier), tier, "the tier has no host", fix)
     yield from check_f5(inventory, driver)
-    members = len(inventory.members("etcd_servers"))
-    if members and members % 2 == 0:
-        yield Finding(
-            inventory.place("etcd_servers"),
-            "etcd_servers",
-            f"{members} members: an even number survives no more losses than {members - 1}",
-            f"use {members - 1} or {members + 1} members",
-        )
+    yield from check_redis(inventory)
+    for tier in ("etcd_servers", "redis_servers"):
+        members = len(inventory.members(tier))
+        if members and members % 2 == 0:
+            yield Finding(
+                inventory.place(tier),
+                tier,
+                f"{members} members: an even number survives no more losses than {members - 1}",
+                f"use {members - 1} or {members + 1} members",
+            )
     if len(inventory.members("database_servers")) == 1:
         yield Finding(
             inventory.place("database_servers"),
@@ -134,6 +136,19 @@ def check_f5(inventory: Inventory, driver: Any) -> Iterator[Finding]:
         if found is None or found.value in (None, ""):
             problem = f"load_balancer_driver is {driver}, but {what} is not known"
             yield Finding(found.where if found is not None else where, name, problem, f"set {name}")
+
+
+def check_redis(inventory: Inventory) -> Iterator[Finding]:
+    """Redis has hosts where this project runs it, and an address where it does not."""
+    driver, entry = common(inventory, "redis_driver")
+    if driver == "internal" and not inventory.members("redis_servers"):
+        fix = "add hosts to redis_servers, or set redis_driver: none"
+        yield Finding(inventory.place("redis_servers"), "redis_servers", "the tier has no host", fix)
+    url, found = common(inventory, "redis_external_url")
+    if driver == "external" and url in (None, "") and entry is not None:
+        problem = "redis_driver is external, but its URL is not known"
+        where = found.where if found is not None else entry.where
+        yield Finding(where, "redis_external_url", problem, "set redis_external_url")
 
 
 def check_failure_domains(inventory: Inventory) -> Iterator[Finding]:

@@ -7,7 +7,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-TIERS = ("backend_servers", "frontend_servers", "etcd_servers", "database_servers", "load_balancers")
+TIERS = (
+    "backend_servers",
+    "frontend_servers",
+    "etcd_servers",
+    "database_servers",
+    "redis_servers",
+    "load_balancers",
+)
 # Environments that are containers on one machine: their secrets may lie unencrypted there.
 LAB_NAME = re.compile(r"^(lab|molecule)(_[a-z0-9]+)?$")
 
@@ -41,7 +48,8 @@ class Service:
         variable: option of the role that holds the port.
         port: default of that option.
         owners: processes that may hold the port.
-        drivers: values of load_balancer_driver with which the service runs; empty: always.
+        drivers: values of the driver with which the service runs; empty: always.
+        driver: variable that chooses the driver.
     """
 
     name: str
@@ -50,9 +58,11 @@ class Service:
     port: int
     owners: tuple[str, ...]
     drivers: tuple[str, ...] = ()
+    driver: str = "load_balancer_driver"
 
 
 DOCKER = ("docker-proxy", "dockerd")
+REDIS = (("internal",), "redis_driver")
 SERVICES = (
     Service("backend", "backend_servers", "backend_port", 3001, DOCKER),
     Service("frontend", "frontend_servers", "frontend_port", 80, DOCKER),
@@ -60,6 +70,8 @@ SERVICES = (
     Service("etcd (members)", "etcd_servers", "etcd_peer_port", 2380, ("etcd",)),
     Service("PostgreSQL", "database_servers", "patroni_port", 5432, ("postgres",)),
     Service("Patroni", "database_servers", "patroni_restapi_port", 8008, ("patroni",)),
+    Service("Redis", "redis_servers", "redis_port", 6379, ("redis-server",), *REDIS),
+    Service("Sentinel", "redis_servers", "redis_sentinel_port", 26379, ("redis-sentinel",), *REDIS),
     Service("HAProxy (HTTP)", "load_balancers", "haproxy_http_port", 80, ("haproxy",), ("haproxy",)),
     Service("HAProxy (HTTPS)", "load_balancers", "haproxy_https_port", 443, ("haproxy",), ("haproxy",)),
     Service("HAProxy (statistics)", "load_balancers", "haproxy_stats_port", 8404, ("haproxy",), ("haproxy",)),

@@ -62,6 +62,9 @@ def package_findings(probes: dict[str, dict[str, Any]]) -> list[Finding]:
                 f"use pgdg, or version {offered}",
             )
             wrong.setdefault(key, []).append(host)
+        if packages.get("redis_driver") == "internal" and name == ("Ubuntu", "22.04"):
+            key = ("redis_driver", f"{shown} has Redis 6.0, 6.2 is the least", "use external, none, or a later system")
+            wrong.setdefault(key, []).append(host)
     return [
         Finding(f"host {', '.join(hosts)}", variable, problem, fix) for (variable, problem, fix), hosts in wrong.items()
     ]

@@ -26,15 +26,19 @@ class Topology:
     load_balancers: frozenset[str]
     own_load_balancer: bool
     synchronous_standbys: int = 1
+    redis: frozenset[str] = frozenset()
 
 
-def topology(inventory: Inventory, driver: str, synchronous_standbys: int = 1) -> Topology:
+def topology(
+    inventory: Inventory, driver: str, synchronous_standbys: int = 1, redis_driver: str = "internal"
+) -> Topology:
     """Return the topology of an inventory.
 
     Args:
         inventory: the inventory.
         driver: load_balancer_driver; with ``haproxy`` the load balancers are servers of the inventory.
         synchronous_standbys: synchronous_node_count of Patroni.
+        redis_driver: with ``internal`` Redis runs on servers of the inventory.
     """
     return Topology(
         frozenset(inventory.members("backend_servers")),
@@ -44,6 +48,7 @@ def topology(inventory: Inventory, driver: str, synchronous_standbys: int = 1) -
         frozenset(inventory.members("load_balancers")),
         driver == "haproxy",
         synchronous_standbys,
+        frozenset(inventory.members("redis_servers") if redis_driver == "internal" else ()),
     )
 
 
@@ -94,6 +99,12 @@ def survival_table(site: Topology) -> list[str]:
         f"  database: {len(site.databases)} servers, {standbys} synchronous standby; "
         "the leader stays without the quorum of etcd while all of them live",
     ]
+    if site.redis:
+        count = len(site.redis)
+        lines.append(
+            f"  Redis: {count} members, quorum {quorum(count)}: goes on after the loss of any {count - quorum(count)} "
+            "of them; without it PostgreSQL answers, more slowly"
+        )
     fatal = {host: reasons(site, frozenset([host])) for host in hosts}
     good = [host for host in hosts if not fatal[host]]
     lines.append(f"  one server:  survives the loss of any one of: {', '.join(good) or 'none'}")

@@ -34,6 +34,7 @@ Resolver = Callable[[str, str], Any]
 KNOWN = ("failure_domain",)
 CHOICES: dict[str, dict[str, Any]] = {
     "load_balancer_driver": {"type": "str", "choices": ["haproxy", "f5", "render", "external"]},
+    "redis_driver": {"type": "str", "choices": ["internal", "external", "none"]},
     "enlevohub_storage": {"type": "str", "choices": ["none", "filesystem", "s3"]},
     "enlevohub_container_uid": {"type": "int"},
     "enlevohub_public_port": {"type": "int"},
@@ -320,13 +321,13 @@ class ValueChecks:
     def check_ports(self) -> None:
         """No two services of a host want the same port."""
         inventory = self.inventory
-        driver, _ = common(inventory, "load_balancer_driver")
+        drivers = {name: common(inventory, name)[0] for name in {service.driver for service in SERVICES}}
         clashes: dict[tuple[str, str, int], list[str]] = {}
         for host in inventory.hosts:
             groups = inventory.groups_of(host)
             taken: dict[int, str] = {}
             for service in SERVICES:
-                if service.group not in groups or (service.drivers and driver not in service.drivers):
+                if service.group not in groups or (service.drivers and drivers[service.driver] not in service.drivers):
                     continue
                 port = self.port(host, service.variable, service.port)
                 if port is None:
