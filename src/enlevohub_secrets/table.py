@@ -30,6 +30,12 @@ TEXT_SECRETS: dict[str, Callable[[], str]] = {
     "vault_jwt_secret": partial(random_text, JWT_SECRET_LENGTH),
     "vault_haproxy_stats_password": _password,
     "vault_f5_password": _password,
+    "vault_database_storage_password": _password,
+    "vault_storage_access_key": _password,
+    "vault_storage_secret_key": _password,
+    "vault_storage_operator_access_key": _password,
+    "vault_storage_operator_secret_key": _password,
+    "vault_storage_signing_key": _password,
 }
 
 # A key and its certificate are made together or not at all.

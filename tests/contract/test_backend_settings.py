@@ -171,13 +171,13 @@ def test_ca_of_the_connection_string_is_mounted(render: Renderer, dsn: ModuleTyp
 
 
 def test_api_connects_as_the_owner_of_its_database(render: Renderer) -> None:
-    (database,) = render.value("patroni", "patroni_databases", "db1")
+    database, *_ = render.value("patroni", "patroni_databases", "db1")
     url = urlsplit(render.value("backend", "backend_database_url", "app1"))
     assert (url.path, url.netloc.split(":")[0]) == (f"/{database['name']}", database["owner"])
 
 
 def test_owner_and_clients_have_the_same_password(render: Renderer, dsn: ModuleType) -> None:
-    (database,) = render.value("patroni", "patroni_databases", "db1")
+    database, *_ = render.value("patroni", "patroni_databases", "db1")
     assert dsn.parse_dsn(render.value("backend", "backend_database_url", "app1")).password == database["password"]
 
 

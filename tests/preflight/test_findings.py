@@ -18,7 +18,7 @@ BACKEND = "group_vars/backend_servers.yml"
 FRONTEND = "group_vars/frontend_servers.yml"
 ETCD = "group_vars/etcd_servers.yml"
 DATABASE = "group_vars/database_servers.yml"
-TIERS = "backend_servers, frontend_servers, etcd_servers, database_servers, load_balancers"
+TIERS = "backend_servers, frontend_servers, etcd_servers, database_servers, storage_servers, load_balancers"
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ INVENTORY = [
     Defect(
         "no_priority",
         replaced(HOSTS, "  vars:\n    ansible_group_priority: 10\n", ""),
-        (f"{HOSTS}:41", ""),
+        (f"{HOSTS}:47", ""),
         "ansible_group_priority",
         "values of the tiers can win",
         "add `vars: {ansible_group_priority: 10}` to the group",
@@ -317,11 +317,11 @@ INVENTORY = [
     ),
     Defect(
         "uploads_on_many_backends",
-        replaced(ALL, "enlevohub_storage: none", "enlevohub_storage: filesystem"),
+        replaced(ALL, "enlevohub_storage: seaweedfs", "enlevohub_storage: filesystem"),
         (ALL, "enlevohub_storage:"),
         "enlevohub_storage",
         "filesystem with 3 backends",
-        "use s3, or keep one host in backend_servers",
+        "use seaweedfs or external, or keep one host in backend_servers",
     ),
 ]
 
@@ -579,7 +579,7 @@ SECRETS = [
         no_secrets,
         (VAULT, ""),
         ", ".join(sorted(NAMES)),
-        "10 secrets are missing",
+        "16 secrets are missing",
         "make secrets ENV=lab",
     ),
     Defect(

@@ -172,7 +172,12 @@ def test_files_come_after_their_directory(render: Renderer) -> None:
 
 
 def test_service_gets_the_secrets_that_the_stack_has(services: dict[tuple[str, str], dict[str, Any]]) -> None:
-    assert services["backend", "api"]["secrets"] == ["database_url", "jwt_secret"]
+    assert services["backend", "api"]["secrets"] == [
+        "database_url",
+        "jwt_secret",
+        "s3_access_key_id",
+        "s3_secret_access_key",
+    ]
 
 
 @pytest.mark.parametrize("name", SECRETS)

@@ -17,6 +17,7 @@ HOSTS = {
     "f5_simulator": "lb1",
     "frontend": "app1",
     "haproxy": "lb1",
+    "object_storage": "app1",
     "patroni": "db1",
 }
 ROLE_PATHS = {"compose_stack": "backend > compose_stack"}

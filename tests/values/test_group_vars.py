@@ -23,8 +23,15 @@ HOSTS = [
     for environment in ENVIRONMENTS
     for host in load_yaml(ROOT / "inventories" / environment / "hosts.yml")["all"]["hosts"]
 ]
-# The owner of the database and its clients must know the same password; the simulated F5 of a lab and its user as well.
-SHARED_SECRETS = {"vault_database_app_password": 2, "vault_f5_password": 2}
+# The owner of a database and its clients must know the same password; the simulated F5 of a lab and its user as well, and the
+# object storage and the API the same keys.
+SHARED_SECRETS = {
+    "vault_database_app_password": 2,
+    "vault_f5_password": 2,
+    "vault_database_storage_password": 2,
+    "vault_storage_access_key": 2,
+    "vault_storage_secret_key": 2,
+}
 SECRET_NAME = re.compile(r"(password|secret|_key)$")
 
 

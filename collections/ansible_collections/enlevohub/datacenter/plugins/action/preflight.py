@@ -61,6 +61,8 @@ class ActionModule(ActionBase):
         """Return the arguments of the module; a value of a wrong type skips its check, the report names it."""
         driver = self._value(variables, "load_balancer_driver", "haproxy")
         groups = variables.get("group_names", [])
+        if self._value(variables, "enlevohub_storage", "seaweedfs") != "seaweedfs":
+            groups = [group for group in groups if group != "storage_servers"]
         ports: list[dict[str, Any]] = []
         for service in SERVICES:
             port = self._value(variables, service.variable, service.port)
@@ -176,7 +178,8 @@ class ActionModule(ActionBase):
         probes = {host: hostvars.raw_get(host).get(name) or NO_ANSWER for host in asked}
         findings += host_findings(probes) + package_findings(probes)
         driver, _ = hosts_and_groups.common(inventory, "load_balancer_driver")
-        table = survival_table(topology(inventory, str(driver or "haproxy")))
+        storage, _ = hosts_and_groups.common(inventory, "enlevohub_storage")
+        table = survival_table(topology(inventory, str(driver or "haproxy"), storage=str(storage or "")))
         wrong = [finding for finding in findings if not finding.warning]
         Display().display("\n" + report(inventory.environment, findings, table, len(probes)))
         if not wrong:

@@ -7,7 +7,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-TIERS = ("backend_servers", "frontend_servers", "etcd_servers", "database_servers", "load_balancers")
+TIERS = (
+    "backend_servers",
+    "frontend_servers",
+    "etcd_servers",
+    "database_servers",
+    "storage_servers",
+    "load_balancers",
+)
 LABS = ("lab", "molecule")  # their secrets may lie unencrypted on the one machine they run on
 
 
@@ -59,6 +66,10 @@ SERVICES = (
     Service("etcd (members)", "etcd_servers", "etcd_peer_port", 2380, ("etcd",)),
     Service("PostgreSQL", "database_servers", "patroni_port", 5432, ("postgres",)),
     Service("Patroni", "database_servers", "patroni_restapi_port", 8008, ("patroni",)),
+    Service("S3", "storage_servers", "object_storage_port", 8333, ("weed",)),
+    Service("SeaweedFS (master)", "storage_servers", "object_storage_master_port", 9333, ("weed",)),
+    Service("SeaweedFS (objects)", "storage_servers", "object_storage_volume_port", 9334, ("weed",)),
+    Service("SeaweedFS (names)", "storage_servers", "object_storage_filer_port", 9335, ("weed",)),
     Service("HAProxy (HTTP)", "load_balancers", "haproxy_http_port", 80, ("haproxy",), ("haproxy",)),
     Service("HAProxy (HTTPS)", "load_balancers", "haproxy_https_port", 443, ("haproxy",), ("haproxy",)),
     Service("HAProxy (statistics)", "load_balancers", "haproxy_stats_port", 8404, ("haproxy",), ("haproxy",)),

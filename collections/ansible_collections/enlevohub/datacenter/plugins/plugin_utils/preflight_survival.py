@@ -26,15 +26,17 @@ class Topology:
     load_balancers: frozenset[str]
     own_load_balancer: bool
     synchronous_standbys: int = 1
+    storage: tuple[str, ...] = ()
 
 
-def topology(inventory: Inventory, driver: str, synchronous_standbys: int = 1) -> Topology:
+def topology(inventory: Inventory, driver: str, synchronous_standbys: int = 1, storage: str = "") -> Topology:
     """Return the topology of an inventory.
 
     Args:
         inventory: the inventory.
         driver: load_balancer_driver; with ``haproxy`` the load balancers are servers of the inventory.
         synchronous_standbys: synchronous_node_count of Patroni.
+        storage: enlevohub_storage; with ``seaweedfs`` uploads need servers of the inventory.
     """
     return Topology(
         frozenset(inventory.members("backend_servers")),
@@ -44,6 +46,7 @@ def topology(inventory: Inventory, driver: str, synchronous_standbys: int = 1) -
         frozenset(inventory.members("load_balancers")),
         driver == "haproxy",
         synchronous_standbys,
+        tuple(inventory.members("storage_servers")) if storage == "seaweedfs" else (),
     )
 
 
@@ -74,6 +77,11 @@ def reasons(site: Topology, lost: frozenset[str]) -> list[str]:
             found.append("a database without the quorum of etcd")
         else:
             found.append("leader and synchronous standby")
+    masters = site.storage[:3]
+    if site.storage and len(lost.intersection(masters)) > len(masters) - quorum(len(masters)):
+        found.append("uploads: most masters of the object storage")
+    elif len(lost.intersection(site.storage)) > 1:
+        found.append("uploads: both copies of some objects")
     tiers = [("backend", site.backends), ("frontend", site.frontends)]
     if site.own_load_balancer:
         tiers.append(("load balancer", site.load_balancers))
@@ -85,7 +93,7 @@ def reasons(site: Topology, lost: frozenset[str]) -> list[str]:
 
 def survival_table(site: Topology) -> list[str]:
     """Return the survival table as lines of text."""
-    hosts = sorted(site.backends | site.frontends | site.etcd | site.databases | site.load_balancers)
+    hosts = sorted(site.backends | site.frontends | site.etcd | site.databases | site.load_balancers | {*site.storage})
     members = len(site.etcd)
     spare = members - quorum(members) if members else 0
     standbys = min(site.synchronous_standbys, max(len(site.databases) - 1, 0))
