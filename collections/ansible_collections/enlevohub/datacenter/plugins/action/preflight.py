@@ -59,13 +59,11 @@ class ActionModule(ActionBase):
 
     def _arguments(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments of the module; a value of a wrong type skips its check, the report names it."""
-        driver = self._value(variables, "load_balancer_driver", "haproxy")
         groups = variables.get("group_names", [])
-        if self._value(variables, "enlevohub_storage", "seaweedfs") != "seaweedfs":
-            groups = [group for group in groups if group != "storage_servers"]
         ports: list[dict[str, Any]] = []
         for service in SERVICES:
             port = self._value(variables, service.variable, service.port)
+            driver = self._value(variables, service.driver, "")
             if service.group in groups and (not service.drivers or driver in service.drivers) and isinstance(port, int):
                 ports.append(
                     {
@@ -84,10 +82,22 @@ class ActionModule(ActionBase):
             "address": str(address) if hosts_and_groups.is_address(str(address)) else "",
             "systems": systems if isinstance(systems, dict) else {},
         }
+        if "backend_servers" in groups:
+            arguments["storage"] = self._external_storage(variables)
         for name in ("min_free_disk_mib", "min_memory_mib"):
             limit = self._task.args.get(name)
             arguments[name] = limit if isinstance(limit, int) else 0
         return arguments
+
+    def _external_storage(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return how the API of this host will use the object storage of somebody else; empty: it does not."""
+        if self._value(variables, "enlevohub_storage", "") != "external":
+            return {}
+        names = {"bucket": "storage_external_bucket", "region": "storage_external_region"}
+        names.update(access_key="vault_storage_access_key", secret_key="vault_storage_secret_key")
+        found: dict[str, Any] = {name: self._value(variables, variable, "") for name, variable in names.items()}
+        found["endpoints"] = self._value(variables, "storage_external_endpoints", [])
+        return found if all(found.values()) else {}
 
     def _packages(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Return what this host will install, where that depends on its system."""

@@ -15,7 +15,8 @@ TIERS = (
     "storage_servers",
     "load_balancers",
 )
-LABS = ("lab", "molecule")  # their secrets may lie unencrypted on the one machine they run on
+# Their secrets may lie unencrypted on the one machine they run on; lab_NAME and molecule_NAME are labs as well.
+LABS = ("lab", "molecule")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Service:
         variable: option of the role that holds the port.
         port: default of that option.
         owners: processes that may hold the port.
-        drivers: values of load_balancer_driver with which the service runs; empty: always.
+        drivers: values of the driver with which the service runs; empty: always.
+        driver: variable that chooses the driver.
     """
 
     name: str
@@ -56,9 +58,11 @@ class Service:
     port: int
     owners: tuple[str, ...]
     drivers: tuple[str, ...] = ()
+    driver: str = "load_balancer_driver"
 
 
 DOCKER = ("docker-proxy", "dockerd")
+STORAGE = (("weed",), ("seaweedfs",), "enlevohub_storage")
 SERVICES = (
     Service("backend", "backend_servers", "backend_port", 3001, DOCKER),
     Service("frontend", "frontend_servers", "frontend_port", 80, DOCKER),
@@ -66,10 +70,10 @@ SERVICES = (
     Service("etcd (members)", "etcd_servers", "etcd_peer_port", 2380, ("etcd",)),
     Service("PostgreSQL", "database_servers", "patroni_port", 5432, ("postgres",)),
     Service("Patroni", "database_servers", "patroni_restapi_port", 8008, ("patroni",)),
-    Service("S3", "storage_servers", "object_storage_port", 8333, ("weed",)),
-    Service("SeaweedFS (master)", "storage_servers", "object_storage_master_port", 9333, ("weed",)),
-    Service("SeaweedFS (objects)", "storage_servers", "object_storage_volume_port", 9334, ("weed",)),
-    Service("SeaweedFS (names)", "storage_servers", "object_storage_filer_port", 9335, ("weed",)),
+    Service("S3", "storage_servers", "object_storage_port", 8333, *STORAGE),
+    Service("SeaweedFS (master)", "storage_servers", "object_storage_master_port", 9333, *STORAGE),
+    Service("SeaweedFS (objects)", "storage_servers", "object_storage_volume_port", 9334, *STORAGE),
+    Service("SeaweedFS (names)", "storage_servers", "object_storage_filer_port", 9335, *STORAGE),
     Service("HAProxy (HTTP)", "load_balancers", "haproxy_http_port", 80, ("haproxy",), ("haproxy",)),
     Service("HAProxy (HTTPS)", "load_balancers", "haproxy_https_port", 443, ("haproxy",), ("haproxy",)),
     Service("HAProxy (statistics)", "load_balancers", "haproxy_stats_port", 8404, ("haproxy",), ("haproxy",)),

@@ -181,7 +181,7 @@ class ValueChecks:
                     encrypted = handle.read(14) == b"$ANSIBLE_VAULT"
                 if encrypted:
                     continue
-                if group not in LABS:
+                if group.partition("_")[0] not in LABS:
                     self.findings.append(
                         Finding(where, "vault.yml", "the secrets are not encrypted", f"ansible-vault encrypt {where}")
                     )
@@ -320,13 +320,15 @@ class ValueChecks:
     def check_ports(self) -> None:
         """No two services of a host want the same port."""
         inventory = self.inventory
-        driver, _ = common(inventory, "load_balancer_driver")
+        drivers = {name: common(inventory, name)[0] for name in {service.driver for service in SERVICES}}
         clashes: dict[tuple[str, str, int], list[str]] = {}
         for host in inventory.hosts:
             groups = inventory.groups_of(host)
             taken: dict[int, str] = {}
             for service in SERVICES:
-                if service.group not in groups or (service.drivers and driver not in service.drivers):
+                if service.group not in groups or (
+                    service.drivers and drivers[service.driver] not in service.drivers
+                ):
                     continue
                 port = self.port(host, service.variable, service.port)
                 if port is None:
