@@ -74,5 +74,6 @@ TIERS = {
     "etcd_server": ["etcd_servers"],
     "database_server": ["database_servers"],
     "load_balancer": ["load_balancers"],
+    "storage_server": ["storage_servers"],
     "docker_server": ["backend_servers", "frontend_servers"],
 }

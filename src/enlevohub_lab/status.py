@@ -17,10 +17,20 @@ import yaml
 from enlevohub_lab import containers
 from enlevohub_lab.errors import LabError
 from enlevohub_lab.inventory import Environment
-from enlevohub_lab.parts import Part, Report, database_part, etcd_part, pools_part, releases_part, servers_part
+from enlevohub_lab.parts import (
+    Part,
+    Report,
+    database_part,
+    etcd_part,
+    pools_part,
+    releases_part,
+    servers_part,
+    storage_part,
+)
 from enlevohub_lab.ssh import Access
 
 PATRONI = "sudo -n patronictl -c /etc/patroni/config.yml list -f json"
+STORAGE = "sudo -n /usr/local/sbin/object-storage"
 POOLS = "sudo -n /usr/local/sbin/haproxy-pools"
 ETCD = shlex.join(
     [
@@ -32,9 +42,7 @@ ETCD = shlex.join(
 
 
 JOURNAL = "sudo -n bash -lc 'etcdctl get --prefix /enlevohub/{name}/releases/ --print-value-only' | python3 -c {read}"
-READ = shlex.quote(
-    "import json, sys; print(json.dumps([json.loads(line) for line in sys.stdin if line.strip()]))"
-)
+READ = shlex.quote("import json, sys; print(json.dumps([json.loads(line) for line in sys.stdin if line.strip()]))")
 
 
 def public_address(environment: Environment) -> str:
@@ -128,6 +136,8 @@ def collect(environment: Environment, access: Access, vault: Path) -> Report:
         "etcd": etcd,
         "Servers": lambda: servers_part(environment, containers.existing(environment.name)),
     }
+    if environment.groups.get("storage_servers"):
+        questions["Object storage"] = lambda: storage_part(*ask_first(access, environment, "storage_servers", STORAGE))
     with ThreadPoolExecutor(max_workers=len(questions)) as pool:
         parts = list(pool.map(lambda item: answered(*item), questions.items()))
     return Report(environment.name, address, parts)

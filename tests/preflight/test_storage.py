@@ -1,4 +1,4 @@
-"""An S3 service of somebody else is used once before anything is changed: a small one that checks signatures answers here."""
+"""An S3 service of somebody else is used once before any change; a small one that checks signatures answers here."""
 
 from __future__ import annotations
 
@@ -52,13 +52,12 @@ class Bucket(BaseHTTPRequestHandler):
         else:
             self.answer(200, self.objects[self.path])
 
-    do_PUT = do_GET = do_DELETE = handle_any
-
 
 @pytest.fixture
 def bucket() -> type[Bucket]:
     """A bucket of this test's own."""
-    return type("ThisBucket", (Bucket,), {"objects": {}})
+    methods = {f"do_{method}": Bucket.handle_any for method in ("PUT", "GET", "DELETE")}
+    return type("ThisBucket", (Bucket,), {"objects": {}, **methods})
 
 
 @pytest.fixture

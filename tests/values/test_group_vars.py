@@ -23,8 +23,8 @@ HOSTS = [
     for environment in ENVIRONMENTS
     for host in load_yaml(ROOT / "inventories" / environment / "hosts.yml")["all"]["hosts"]
 ]
-# The owner of a database and its clients must know the same password; the simulated F5 of a lab and its user as well, and the
-# object storage and the API the same keys.
+# The owner of a database and its clients must know the same password; the simulated F5 of a lab and its user as well;
+# object storage and API the same keys.
 SHARED_SECRETS = {
     "vault_database_app_password": 2,
     "vault_f5_password": 2,

@@ -168,8 +168,8 @@ def main() -> None:
         code, out, err = psql(port, "\n".join(statements))
         if code != 0:
             # psql repeats the statement that failed; it may hold a password.
-            reason = next((line for line in err.splitlines() if "ERROR:" in line or "FATAL:" in line), "no reason given")
-            module.fail_json(msg=f"{', '.join(changes)}: {reason.partition('ERROR:')[2].strip() or reason}")
+            lines = [line for line in err.splitlines() if "ERROR:" in line or "FATAL:" in line]
+            module.fail_json(msg=f"{', '.join(changes)}: {lines[0] if lines else 'psql gives no reason'}")
     diff = {"before": "", "after": "".join(f"{change}\n" for change in changes), "after_header": "databases"}
     module.exit_json(changed=bool(changes), leader=True, changes=changes, diff=diff)
 

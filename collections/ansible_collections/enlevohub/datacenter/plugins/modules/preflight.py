@@ -65,8 +65,8 @@ options:
         elements: str
         required: true
   storage:
-    description: Object storage of somebody else, as the API of this host will use it; empty skips the check. One object is written,
-      read and deleted.
+    description: Object storage of somebody else, as the API of this host will use it; empty skips the check. One object
+      is written, read and deleted.
     type: dict
     default: {}
     suboptions:

@@ -326,9 +326,7 @@ class ValueChecks:
             groups = inventory.groups_of(host)
             taken: dict[int, str] = {}
             for service in SERVICES:
-                if service.group not in groups or (
-                    service.drivers and drivers[service.driver] not in service.drivers
-                ):
+                if service.group not in groups or (service.drivers and drivers[service.driver] not in service.drivers):
                     continue
                 port = self.port(host, service.variable, service.port)
                 if port is None:
