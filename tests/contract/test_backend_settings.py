@@ -185,4 +185,5 @@ def test_database_has_a_connection_for_every_place_in_every_pool(render: Rendere
     backends = len(render.value("backend", "backend_member_list", "app1"))
     limit = render.value("patroni", "patroni_cluster_parameters", "db1")["max_connections"]
     reserved = 20  # superuser, replication, Patroni, migrations, operators
-    assert backends * (int(environment["DATABASE_POOL_SIZE"]) + 1) + reserved <= limit
+    storage = 3 * int(render.value("object_storage", "object_storage_database_connections", "app1"))
+    assert backends * (int(environment["DATABASE_POOL_SIZE"]) + 1) + storage + reserved <= limit

@@ -39,7 +39,8 @@ def test_leading_storage_server_is_lost_and_comes_back(datacenter: Any, containe
     finally:
         containers("start", container)
     back = time.monotonic()
-    datacenter.wait(f"S3 on {victim}", lambda: bucket.ask(victim, "GET", f"{bucket.name}/{next(iter(written))}")[0] == 200, 180)
+    target = f"{bucket.name}/{next(iter(written))}"
+    datacenter.wait(f"S3 on {victim}", lambda: bucket.ask(victim, "GET", target)[0] == 200, 180)
     bucket.repair()
     datacenter.wait("a whole object storage", bucket.whole, 180)
     print(
