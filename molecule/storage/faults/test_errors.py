@@ -1,4 +1,4 @@
-"""Wrong keys, a full disk, a certificate that ended: a clear error for people, 503 for users, and site.yml or time heals it."""
+"""Wrong keys, a full disk, an ended certificate: a clear error for people, 503 for users, and site.yml heals it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STORAGE = "playbooks/storage.yml"
 
 
 def expired(datacenter: Any, certificate: str) -> str:
-    """Return the certificate of a host as it would be after its end: same names and key, signed by the same authority."""
+    """Return the certificate of a host as it is after its end: same names and key, signed by the same authority."""
     old = x509.load_pem_x509_certificate(certificate.encode())
     authority = x509.load_pem_x509_certificate(datacenter.secrets["vault_pki_ca_certificate"].encode())
     key = serialization.load_pem_private_key(datacenter.secrets["vault_pki_ca_key"].encode(), None)
