@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import ssl
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 
-from ansible_collections.enlevohub.datacenter.plugins.module_utils.s3 import S3Error, error_code, request
-
-from enlevohub_drill.site import Datacenter
+from enlevohub_drill.site import ROOT, Datacenter
 
 PORT = 8333
+CLIENT = "collections/ansible_collections/enlevohub/datacenter/plugins/module_utils/s3.py"
+
+
+def _client() -> ModuleType:
+    """Load the client of our modules by its path: outside of Ansible nothing finds collections by name."""
+    spec = importlib.util.spec_from_file_location("enlevohub_s3", ROOT / CLIENT)
+    assert spec is not None
+    assert spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+s3 = _client()
+S3Error: type[Exception] = s3.S3Error
 
 
 class RefusedError(Exception):
@@ -66,9 +81,10 @@ class Bucket:
         self, server: str, method: str, target: str, body: bytes = b"", keys: tuple[str, str] | None = None
     ) -> tuple[int, bytes]:
         """Send one signed request to one server. Raises S3Error."""
-        return request(
+        found: tuple[int, bytes] = s3.request(
             self.endpoint(server), method, target, keys or self.keys, body, context=self.context, timeout=self.timeout
         )
+        return found
 
     def _try(self, method: str, key: str, body: bytes = b"") -> bytes:
         why: list[str] = []
@@ -81,7 +97,7 @@ class Bucket:
             if status in (200, 204):
                 self.names.sort(key=lambda other: other != server)
                 return said
-            why.append(f"{server}: HTTP {status} {error_code(said)}")
+            why.append(f"{server}: HTTP {status} {s3.error_code(said)}")
         raise RefusedError("; ".join(why))
 
     def put(self, key: str, content: bytes) -> None:
