@@ -323,6 +323,22 @@ INVENTORY = [
         "filesystem with 3 backends",
         "use seaweedfs or external, or keep one host in backend_servers",
     ),
+    Defect(
+        "storage_on_two_servers",
+        replaced(HOSTS, "storage_servers:\n  hosts:\n    app1:\n", "storage_servers:\n  hosts:\n"),
+        (HOSTS, "storage_servers:"),
+        "storage_servers",
+        "2 servers: the masters of the object storage need three",
+        "add hosts to storage_servers, or set enlevohub_storage: external or filesystem",
+    ),
+    Defect(
+        "external_storage_without_a_bucket",
+        appended(LAB, "enlevohub_storage: external\nstorage_external_endpoints: ['https://s3.example']"),
+        ("group_vars/all/storage.yml", "storage_external_bucket:"),
+        "storage_external_bucket",
+        "enlevohub_storage is external, but its bucket is missing",
+        "set storage_external_bucket",
+    ),
 ]
 
 VALUES = [

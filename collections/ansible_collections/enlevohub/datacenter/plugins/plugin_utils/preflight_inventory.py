@@ -131,11 +131,11 @@ def check_storage(inventory: Inventory) -> Iterator[Finding]:
             "add hosts to storage_servers, or set enlevohub_storage: external or filesystem",
         )
     if entry is not None and storage == "external":
-        for name, what in (("storage_external_endpoints", "its URLs"), ("storage_external_bucket", "its bucket")):
+        for name, what in (("storage_external_endpoints", "its URLs are"), ("storage_external_bucket", "its bucket is")):
             _, found = common(inventory, name)
             if found is None or not found.value:
                 where = found.where if found is not None else entry.where
-                yield Finding(where, name, f"enlevohub_storage is external, but {what} are not known", f"set {name}")
+                yield Finding(where, name, f"enlevohub_storage is external, but {what} missing", f"set {name}")
 
 
 def check_f5(inventory: Inventory, driver: Any) -> Iterator[Finding]:
