@@ -75,5 +75,6 @@ TIERS = {
     "database_server": ["database_servers"],
     "redis_server": ["redis_servers"],
     "load_balancer": ["load_balancers"],
+    "storage_server": ["storage_servers"],
     "docker_server": ["backend_servers", "frontend_servers"],
 }

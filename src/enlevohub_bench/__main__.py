@@ -1,4 +1,4 @@
-"""Measure the playbooks on a lab: first converge, no-op, one-line change, ping; print a table and JSON.
+"""Measure a lab: first converge, no-op, one-line change, ping; uploads and downloads; print a table and JSON.
 
 The no-op, the change and the ping run on the lab of ``--inventory``, which must be converged. The first converge runs
 on hosts of ``inventories/molecule``, made blank for it and removed afterwards.
@@ -17,6 +17,8 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from enlevohub_bench.storage import StorageFigure, storage_figures
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -137,26 +139,47 @@ def main() -> None:
     parser.add_argument("--inventory", default="inventories/lab")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--no-first-converge", action="store_true")
+    parser.add_argument("--only-storage", action="store_true", help="uploads and downloads only")
     arguments = parser.parse_args()
-    figures = measure(arguments.inventory, arguments.repeat, not arguments.no_first_converge)
+    storage, ratios = storage_figures((ROOT / arguments.inventory).resolve())
+    figures: list[Figure] = []
+    if not arguments.only_storage:
+        figures = measure(arguments.inventory, arguments.repeat, not arguments.no_first_converge)
+        ratios = {**playbook_ratios(figures), **ratios}
+    print_table(figures, storage, ratios)
+    content = {
+        "figures": [asdict(item) for item in figures],
+        "storage": [asdict(item) for item in storage],
+        "ratios": ratios,
+    }
+    document = json.dumps(content, indent=2)
+    path = ROOT / "build" / "bench.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(document + "\n", encoding="utf-8")
+    print(document)
+
+
+def playbook_ratios(figures: list[Figure]) -> dict[str, float]:
+    """Return what a run costs beside the least that could be asked of all hosts."""
     walls = {item.name: item.wall_seconds for item in figures}
-    ratios = {
+    return {
         "no-op / ping": round(walls["no-op"] / walls["ping all hosts"], 2),
         "change / no-op": round(walls["one-line change"] / walls["no-op"], 2),
     }
+
+
+def print_table(figures: list[Figure], storage: list[StorageFigure], ratios: dict[str, float]) -> None:
+    """Print everything for people."""
     print(f"{'':18}{'runs':>6}{'wall s':>10}{'CPU s':>10}{'remote calls':>14}{'changed':>9}")
     for item in figures:
         print(
             f"{item.name:18}{item.runs:>6}{item.wall_seconds:>10.2f}{item.cpu_seconds:>10.2f}"
             f"{item.remote_calls:>14}{item.changed:>9}"
         )
+    for line in storage:
+        print(f"{line.name:24}{line.rate:>10.2f} {line.unit}")
     for name, value in ratios.items():
-        print(f"{name:18}{value:>16.2f}")
-    document = json.dumps({"figures": [asdict(item) for item in figures], "ratios": ratios}, indent=2)
-    path = ROOT / "build" / "bench.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(document + "\n", encoding="utf-8")
-    print(document)
+        print(f"{name:24}{value:>10.2f}")
 
 
 main()

@@ -82,6 +82,24 @@ def _is_up(state: str) -> bool:
     return state.lower().split(" ")[0] in ("up", "no")  # "no check": nothing watches it
 
 
+def storage_part(answer: Any, reason: str) -> Part:
+    """The object storage, as one of its servers tells it: every server up, a leading master, every object twice."""
+    name = "Object storage"
+    if reason:
+        return Part(name, problem=reason)
+    rows = [
+        {
+            "server": server["name"],
+            "s3": server["s3"],
+            "master": "leader" if server["name"] == answer["leader"] else "",
+            "objects": "unknown" if server.get("objects") is None else server["objects"],
+            "MiB": "unknown" if server.get("mib") is None else server["mib"],
+        }
+        for server in answer["servers"]
+    ]
+    return Part(name, rows, "; ".join(answer["problems"]))
+
+
 SHOWN_RELEASES = 5
 
 

@@ -26,12 +26,14 @@ from enlevohub_lab.parts import (
     redis_part,
     releases_part,
     servers_part,
+    storage_part,
 )
 from enlevohub_lab.ssh import Access
 
 PATRONI = "sudo -n patronictl -c /etc/patroni/config.yml list -f json"
 POOLS = "sudo -n /usr/local/sbin/load-balancer-pools"
 REDIS = "sudo -n /usr/local/sbin/redis-admin status"
+STORAGE = "sudo -n /usr/local/sbin/object-storage"
 ETCD = shlex.join(
     [
         "python3",
@@ -139,6 +141,8 @@ def collect(environment: Environment, access: Access, vault: Path) -> Report:
     if environment.groups.get("redis_servers"):
         names = {str(host.address): host.name for host in environment.hosts.values()}
         questions["Redis"] = lambda: redis_part(ask_each("redis_servers", REDIS), names)
+    if environment.groups.get("storage_servers"):
+        questions["Object storage"] = lambda: storage_part(*ask_first(access, environment, "storage_servers", STORAGE))
     with ThreadPoolExecutor(max_workers=len(questions)) as pool:
         parts = list(pool.map(lambda item: answered(*item), questions.items()))
     return Report(environment.name, address, parts)

@@ -34,6 +34,12 @@ TEXT_SECRETS: dict[str, Callable[[], str]] = {
     "vault_redis_replication_password": _password,
     "vault_redis_sentinel_password": _password,
     "vault_redis_operator_password": _password,
+    "vault_database_storage_password": _password,
+    "vault_storage_access_key": _password,
+    "vault_storage_secret_key": _password,
+    "vault_storage_operator_access_key": _password,
+    "vault_storage_operator_secret_key": _password,
+    "vault_storage_signing_key": _password,
 }
 
 # A key and its certificate are made together or not at all.

@@ -220,13 +220,13 @@ def test_ca_of_the_connection_string_is_mounted(render: Renderer, dsn: ModuleTyp
 
 
 def test_api_connects_as_the_owner_of_its_database(render: Renderer) -> None:
-    (database,) = render.value("patroni", "patroni_databases", "db1")
+    database, *_ = render.value("patroni", "patroni_databases", "db1")
     url = urlsplit(render.value("backend", "backend_database_url", "app1"))
     assert (url.path, url.netloc.split(":")[0]) == (f"/{database['name']}", database["owner"])
 
 
 def test_owner_and_clients_have_the_same_password(render: Renderer, dsn: ModuleType) -> None:
-    (database,) = render.value("patroni", "patroni_databases", "db1")
+    database, *_ = render.value("patroni", "patroni_databases", "db1")
     assert dsn.parse_dsn(render.value("backend", "backend_database_url", "app1")).password == database["password"]
 
 
@@ -234,4 +234,5 @@ def test_database_has_a_connection_for_every_place_in_every_pool(render: Rendere
     backends = len(render.value("backend", "backend_member_list", "app1"))
     limit = render.value("patroni", "patroni_cluster_parameters", "db1")["max_connections"]
     reserved = 20  # superuser, replication, Patroni, migrations, operators
-    assert backends * (int(environment["DATABASE_POOL_SIZE"]) + 1) + reserved <= limit
+    storage = 3 * int(render.value("object_storage", "object_storage_database_connections", "app1"))
+    assert backends * (int(environment["DATABASE_POOL_SIZE"]) + 1) + storage + reserved <= limit

@@ -18,6 +18,7 @@ from enlevohub_lab.parts import (
     redis_part,
     releases_part,
     servers_part,
+    storage_part,
 )
 from enlevohub_lab.ssh import Access
 from enlevohub_lab.summary import render, render_json, table
@@ -125,6 +126,32 @@ def test_etcd_member_without_answer_is_named_with_its_reason() -> None:
 
 def test_etcd_member_that_says_false_is_unhealthy() -> None:
     assert etcd_part({"app1": ({"health": "false"}, "")}).problem == "app1: unhealthy"
+
+
+STORAGE = {
+    "leader": "app2",
+    "servers": [
+        {"name": "app1", "address": "10.89.0.11", "s3": "up", "objects": 7, "mib": 3},
+        {"name": "app2", "address": "10.89.0.12", "s3": "up", "objects": 6, "mib": 2},
+    ],
+    "problems": [],
+}
+
+
+def test_storage_shows_the_leading_master_and_what_each_server_holds() -> None:
+    part = storage_part(STORAGE, "")
+    assert part.rows[1] == {"server": "app2", "s3": "up", "master": "leader", "objects": 6, "MiB": 2}
+    assert part.problem == ""
+
+
+def test_storage_that_tells_a_problem_is_not_well() -> None:
+    away = {"name": "app1", "address": "10.89.0.11", "s3": "Connection refused", "objects": None, "mib": None}
+    part = storage_part({**STORAGE, "servers": [away], "problems": ["app1 gives no objects"]}, "")
+    assert (part.rows[0]["objects"], part.problem) == ("unknown", "app1 gives no objects")
+
+
+def test_storage_that_nobody_can_ask_is_not_well() -> None:
+    assert storage_part(None, "app1: no answer").problem == "app1: no answer"
 
 
 def test_server_without_container_is_missing() -> None:

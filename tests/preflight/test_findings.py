@@ -18,7 +18,9 @@ BACKEND = "group_vars/backend_servers.yml"
 FRONTEND = "group_vars/frontend_servers.yml"
 ETCD = "group_vars/etcd_servers.yml"
 DATABASE = "group_vars/database_servers.yml"
-TIERS = "backend_servers, frontend_servers, etcd_servers, database_servers, redis_servers, load_balancers"
+TIERS = (
+    "backend_servers, frontend_servers, etcd_servers, database_servers, redis_servers, storage_servers, load_balancers"
+)
 
 
 @dataclass(frozen=True)
@@ -341,11 +343,27 @@ INVENTORY = [
     ),
     Defect(
         "uploads_on_many_backends",
-        replaced(ALL, "enlevohub_storage: none", "enlevohub_storage: filesystem"),
+        replaced(ALL, "enlevohub_storage: seaweedfs", "enlevohub_storage: filesystem"),
         (ALL, "enlevohub_storage:"),
         "enlevohub_storage",
         "filesystem with 3 backends",
-        "use s3, or keep one host in backend_servers",
+        "use seaweedfs or external, or keep one host in backend_servers",
+    ),
+    Defect(
+        "storage_on_two_servers",
+        replaced(HOSTS, "storage_servers:\n  hosts:\n    app1:\n", "storage_servers:\n  hosts:\n"),
+        (HOSTS, "storage_servers:"),
+        "storage_servers",
+        "2 servers: the masters of the object storage need three",
+        "add hosts to storage_servers, or set enlevohub_storage: external or filesystem",
+    ),
+    Defect(
+        "external_storage_without_a_bucket",
+        appended(LAB, "enlevohub_storage: external\nstorage_external_endpoints: ['https://s3.example']"),
+        ("group_vars/all/storage.yml", "storage_external_bucket:"),
+        "storage_external_bucket",
+        "enlevohub_storage is external, but its bucket is missing",
+        "set storage_external_bucket",
     ),
 ]
 

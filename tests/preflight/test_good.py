@@ -61,5 +61,5 @@ def test_site_of_one_server_only_lacks_a_standby(site: Site) -> None:
             }
         )
     )
-    site.append("group_vars/lab/main.yml", "haproxy_http_port: 8080")
+    site.append("group_vars/lab/main.yml", "haproxy_http_port: 8080\nenlevohub_storage: filesystem")
     assert [(item.variable, item.warning) for item in site.findings()] == [("database_servers", True)]

@@ -178,6 +178,8 @@ def test_service_gets_the_secrets_that_the_stack_has(services: dict[tuple[str, s
         "redis_ca",
         "redis_password",
         "redis_sentinel_password",
+        "s3_access_key_id",
+        "s3_secret_access_key",
     ]
 
 

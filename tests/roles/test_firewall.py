@@ -28,14 +28,21 @@ ETCD = {
     "etcd clients": ("2379", {APP1, APP2, APP3, DB1, DB2}),
     "etcd peers": ("2380", {APP1, APP2, APP3, DB1, DB2}),
 }
+APPS = {APP1, APP2, APP3}
+STATE = {
+    "Redis": ("6379", APPS),
+    "Sentinel": ("26379", APPS),
+    "object storage (S3)": ("8333", APPS),
+    "object storage (inside)": ("9333-9335, 18333, 19333-19335", APPS),
+}
 SSH = {"SSH": ("22", {ANYWHERE})}
 
 
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
-        ("app1", {**SSH, **ETCD, "frontend": ("80", {LB1}), "backend": ("3001-3016", {LB1, APP1})}),
-        ("app2", {**SSH, **ETCD, "backend": ("3001-3016", {LB1, APP1})}),
+        ("app1", {**SSH, **ETCD, **STATE, "frontend": ("80", {LB1}), "backend": ("3001-3016", {LB1, APP1})}),
+        ("app2", {**SSH, **ETCD, **STATE, "backend": ("3001-3016", {LB1, APP1})}),
         (
             "db1",
             {**SSH, **ETCD, "PostgreSQL": ("5432", {APP1, APP2, APP3, DB1, DB2}), "Patroni": ("8008", {DB1, DB2})},
@@ -66,6 +73,9 @@ def test_rest_is_refused_after_all_that_is_opened(render: Renderer) -> None:
         ("Patroni", "patroni", ["patroni_restapi_port"]),
         ("etcd clients", "etcd", ["etcd_client_port"]),
         ("etcd peers", "etcd", ["etcd_peer_port"]),
+        ("Redis", "redis", ["redis_port"]),
+        ("Sentinel", "redis", ["redis_sentinel_port"]),
+        ("object storage (S3)", "object_storage", ["object_storage_port"]),
     ],
 )
 def test_ports_are_those_of_the_roles(service: str, role: str, options: list[str]) -> None:

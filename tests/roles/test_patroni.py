@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from typing import Any
 
 import pytest
@@ -165,29 +164,7 @@ def test_pg_hba_lets_every_member_replicate(rules: list[list[str]], host: str) -
     assert ["hostssl", "replication", "replicator", f"{address}/32", "scram-sha-256"] in rules
 
 
-def test_post_bootstrap_sql_doubles_quotes_in_a_password(render: Renderer) -> None:
-    text = render("patroni", "post_bootstrap.sql.j2", "db1", secrets={"vault_database_app_password": "it's'"})
-    assert """CREATE ROLE "enlevohub" LOGIN PASSWORD 'it''s''';\n""" in text
-
-
-def test_post_bootstrap_sql_is_statements_and_comments_only(render: Renderer) -> None:
-    text = render("patroni", "post_bootstrap.sql.j2", "db1", secrets={"vault_database_app_password": "a'; DROP ROLE x"})
-    outside = re.sub(r"'(?:[^']|'')*'", "''", text)
-    assert [line for line in outside.splitlines() if not re.match(r"--|(CREATE|REVOKE) .*;$", line)] == []
-
-
-def test_post_bootstrap_takes_the_database_from_everybody_else(render: Renderer) -> None:
-    assert 'REVOKE ALL ON DATABASE "enlevohub" FROM PUBLIC;' in render("patroni", "post_bootstrap.sql.j2", "db1")
-
-
-def test_post_bootstrap_script_has_no_password_in_its_arguments(render: Renderer) -> None:
-    password = "dummy-password-of-the-application"
-    text = render("patroni", "post_bootstrap.sh.j2", "db1", secrets={"vault_database_app_password": password})
-    assert password not in text
-    assert "--set ON_ERROR_STOP=1" in text
-
-
-@pytest.mark.parametrize("path", ["/etc/patroni/config.yml", "/etc/patroni/post_bootstrap.sql"])
+@pytest.mark.parametrize("path", ["/etc/patroni/config.yml"])
 def test_file_with_passwords_is_secret_and_not_for_everybody(render: Renderer, path: str) -> None:
     entry = render.files("patroni", "__patroni_files", "db1")[path]
     assert (entry["secret"], entry["mode"]) == (True, "0640")

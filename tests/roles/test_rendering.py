@@ -18,6 +18,7 @@ HOSTS = {
     "firewall": "app1",
     "frontend": "app1",
     "haproxy": "lb1",
+    "object_storage": "app1",
     "patroni": "db1",
     "redis": "app1",
 }

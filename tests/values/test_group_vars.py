@@ -23,8 +23,15 @@ HOSTS = [
     for environment in ENVIRONMENTS
     for host in load_yaml(ROOT / "inventories" / environment / "hosts.yml")["all"]["hosts"]
 ]
-# Who keeps users and who is one must know the same password: PostgreSQL, Redis and the API; the F5 of a lab.
-SHARED_SECRETS = {"vault_database_app_password": 2, "vault_f5_password": 2, "vault_redis_application_password": 2}
+# Who keeps users and who is one must know the same password: PostgreSQL, Redis, object storage and the API; the F5 of a lab.
+SHARED_SECRETS = {
+    "vault_database_app_password": 2,
+    "vault_f5_password": 2,
+    "vault_redis_application_password": 2,
+    "vault_database_storage_password": 2,
+    "vault_storage_access_key": 2,
+    "vault_storage_secret_key": 2,
+}
 SECRET_NAME = re.compile(r"(password|secret|_key)$")
 
 

@@ -6,15 +6,14 @@ import json
 import os
 import subprocess
 import uuid
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from enlevohub_drill import variants
 from enlevohub_drill.load import Load
+from enlevohub_drill.photos import work
 from enlevohub_drill.site import ROOT, Datacenter
 
 NAME = "server1"
@@ -22,47 +21,6 @@ STACK = "/opt/enlevohub-compose"
 COMPOSE = f"cd {STACK} && docker compose --project-directory . "
 PORT = 8088
 LAB = (ROOT / os.environ.get("ENLEVOHUB_INVENTORY", "inventories/molecule")).name
-
-
-def picture() -> bytes:
-    """Return a PNG of 8 x 8 pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return len(data).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
-
-    head = (8).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
-    rows = b"".join(b"\0" + bytes([200, 40, 40]) * 8 for _ in range(8))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
-def upload(site: Datacenter, token: str, project: str) -> str:
-    """Upload a photo to a project; returns its URL."""
-    boundary = uuid.uuid4().hex
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="photos"; filename="obra.png"\r\n'
-    body = f"{head}Content-Type: image/png\r\n\r\n".encode() + picture() + f"\r\n--{boundary}--\r\n".encode()
-    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-    answer = site.get(f"/api/v1/projects/{project}/evolutions/upload", body, token, headers)
-    assert answer.status == 200, answer.text
-    (url,) = answer.body["urls"]
-    return str(url)
-
-
-@dataclass
-class Work:
-    """What a company did: its token, a project, a photo in it."""
-
-    token: str
-    project: str
-    photo: str
-
-
-def work(site: Datacenter) -> Work:
-    """Sign a company up, create a project, upload a photo."""
-    token = site.register()["tokens"]["accessToken"]
-    answer = site.create_project(token)
-    assert answer.status == 201, answer.text
-    return Work(token, answer.body["id"], upload(site, token, answer.body["id"]))
 
 
 # --- site.yml on one server

@@ -47,9 +47,9 @@ def test_docker_inspect_holds_no_secret(datacenter: Any, docker_server: str) -> 
 
 def test_secret_files_belong_to_the_containers_only(datacenter: Any, backend_server: str) -> None:
     listed = datacenter.run(backend_server, "stat -c '%u:%g %a %n' /opt/enlevohub/backend/secrets/*")
+    names = ("database_url", "jwt_secret", "s3_access_key_id", "s3_secret_access_key")
     assert [line.rsplit("/", 1) for line in listed.splitlines()] == [
-        ["10001:10001 400 /opt/enlevohub/backend/secrets", "database_url"],
-        ["10001:10001 400 /opt/enlevohub/backend/secrets", "jwt_secret"],
+        ["10001:10001 400 /opt/enlevohub/backend/secrets", name] for name in names
     ]
 
 

@@ -14,10 +14,15 @@ PORTS = {
     22: ("all", "all"),
     80: ("frontend_servers", "load_balancers"),
     3001: ("backend_servers", "load_balancers frontend_servers"),
-    5432: ("database_servers", "database_servers backend_servers"),
+    5432: ("database_servers", "database_servers backend_servers storage_servers"),
     8008: ("database_servers", "database_servers"),
     2379: ("etcd_servers", "etcd_servers database_servers frontend_servers"),
     2380: ("etcd_servers", "etcd_servers"),
+    6379: ("redis_servers", "redis_servers backend_servers"),
+    26379: ("redis_servers", "redis_servers backend_servers"),
+    8333: ("storage_servers", "storage_servers backend_servers"),
+    9333: ("storage_servers", "storage_servers"),
+    19334: ("storage_servers", "storage_servers"),
 }
 PROGRAM = """
 import json, socket, sys

@@ -1,4 +1,4 @@
-"""Command line: ``enlevohub-api serve | migrate | grant-root | healthcheck``.
+"""Command line: ``enlevohub-api serve | migrate | copy-storage | grant-root | healthcheck``.
 
 Heavy modules are imported by the command that needs them: the health check runs every few seconds.
 """
@@ -22,10 +22,14 @@ def main(arguments: list[str] | None = None) -> int:
     migrate.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for a leader and the lock (60)")
     grant = commands.add_parser("grant-root", help="give a user the role ROOT, which no registration gives")
     grant.add_argument("email", help="e-mail of an existing user")
+    copy = commands.add_parser("copy-storage", help="copy the files of a directory into the store of the settings")
+    copy.add_argument("directory", help="directory that was STORAGE_PATH; nothing in it is changed")
     commands.add_parser("healthcheck", help="ask the local service whether it is alive")
     options = parser.parse_args(arguments)
     if options.command == "healthcheck":
         return healthcheck()
+    if options.command == "copy-storage":
+        return _copy_storage(options.directory)
     if options.command == "grant-root":
         return _grant_root(options.email)
     return _serve() if options.command == "serve" else _migrate(options.timeout)
@@ -91,6 +95,34 @@ def _grant_root(email: str) -> int:
         print(f"enlevohub-api: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _copy_storage(directory: str) -> int:
+    import asyncio
+    from pathlib import Path
+
+    from enlevohub_api.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings(os.environ)
+    except SettingsError as error:
+        return _configuration_error(error)
+    from enlevohub_api.copy_storage import copy_storage
+    from enlevohub_api.storage import StorageUnavailable, open_storage
+
+    store = open_storage(settings)
+
+    async def run() -> int:
+        await store.probe()
+        summary = await copy_storage(Path(directory), store)
+        print(summary.text())
+        return 1 if summary.failed else 0
+
+    try:
+        return asyncio.run(run())
+    except (OSError, StorageUnavailable) as error:
+        print(f"enlevohub-api: {store.uri}: {error}", file=sys.stderr)
+        return 1
 
 
 def _configuration_error(error: Exception) -> int:

@@ -83,6 +83,8 @@ class ActionModule(ActionBase):
             "systems": systems if isinstance(systems, dict) else {},
             "redis": self._external_redis(variables) if "backend_servers" in groups else {},
         }
+        if "backend_servers" in groups:
+            arguments["storage"] = self._external_storage(variables)
         for name in ("min_free_disk_mib", "min_memory_mib"):
             limit = self._task.args.get(name)
             arguments[name] = limit if isinstance(limit, int) else 0
@@ -95,6 +97,16 @@ class ActionModule(ActionBase):
         names = ("url", "password", "sentinel_user", "ca_certificate")
         found = {name: self._value(variables, f"backend_redis_{name}", "") for name in names}
         return found if found["url"] and all(isinstance(value, str) for value in found.values()) else {}
+
+    def _external_storage(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return how the API of this host will use the object storage of somebody else; empty: it does not."""
+        if self._value(variables, "enlevohub_storage", "") != "external":
+            return {}
+        names = {"bucket": "storage_external_bucket", "region": "storage_external_region"}
+        names.update(access_key="vault_storage_access_key", secret_key="vault_storage_secret_key")
+        found: dict[str, Any] = {name: self._value(variables, variable, "") for name, variable in names.items()}
+        found["endpoints"] = self._value(variables, "storage_external_endpoints", [])
+        return found if all(found.values()) else {}
 
     def _packages(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Return what this host will install, where that depends on its system."""
@@ -188,7 +200,9 @@ class ActionModule(ActionBase):
         findings += host_findings(probes) + package_findings(probes)
         driver, _ = hosts_and_groups.common(inventory, "load_balancer_driver")
         redis, _ = hosts_and_groups.common(inventory, "redis_driver")
-        table = survival_table(topology(inventory, str(driver or "haproxy"), redis_driver=str(redis)))
+        storage, _ = hosts_and_groups.common(inventory, "enlevohub_storage")
+        places = topology(inventory, str(driver or "haproxy"), redis_driver=str(redis), storage=str(storage or ""))
+        table = survival_table(places)
         wrong = [finding for finding in findings if not finding.warning]
         Display().display("\n" + report(inventory.environment, findings, table, len(probes)))
         if not wrong:

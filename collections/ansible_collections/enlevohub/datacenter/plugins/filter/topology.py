@@ -69,6 +69,11 @@ def copies(service: dict[str, Any], name: str, count: int, address: str, port: i
     return found
 
 
+def nearest(entries: list[dict[str, Any]], host: str) -> list[dict[str, Any]]:
+    """Return the members with the one on the given host first, if there is one; the order of the others stays."""
+    return sorted(entries, key=lambda entry: entry["name"] != host)
+
+
 def endpoints(entries: list[dict[str, Any]], port: int | None = None, scheme: str = "") -> list[str]:
     """Return ``address:port`` of each member, with ``scheme://`` before it when one is given."""
     prefix = f"{scheme}://" if scheme else ""
@@ -124,6 +129,7 @@ class FilterModule:
         return {
             "members": members,
             "copies": copies,
+            "nearest": nearest,
             "endpoints": endpoints,
             "database_url": database_url,
             "redis_url": redis_url,

@@ -85,6 +85,33 @@ options:
         description: PEM text of the CA; empty for those of the system.
         type: str
         default: ""
+  storage:
+    description: Object storage of somebody else, as the API of this host will use it; empty skips the check. One object
+      is written, read and deleted.
+    type: dict
+    default: {}
+    suboptions:
+      endpoints:
+        description: Its URLs.
+        type: list
+        elements: str
+        default: []
+      bucket:
+        description: Name of the bucket.
+        type: str
+        default: ""
+      region:
+        description: Region of the bucket.
+        type: str
+        default: us-east-1
+      access_key:
+        description: Access key.
+        type: str
+        default: ""
+      secret_key:
+        description: Secret key.
+        type: str
+        default: ""
   postgresql_version:
     description: Major version whose data directory must be empty or under Patroni; 0 skips the check.
     type: int
@@ -123,6 +150,7 @@ import contextlib
 import ipaddress
 import os
 import platform
+import secrets
 import socket
 import sys
 import time
@@ -130,6 +158,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.enlevohub.datacenter.plugins.module_utils.redis_client import check_access
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.s3 import S3Error, error_code, request
 
 ARCHITECTURES = ("x86_64", "aarch64")
 OLDEST_PYTHON = (3, 9)
@@ -209,6 +238,30 @@ def free_mib(path: str) -> int:
     """Return the free space for root in MiB of the file system that holds a path."""
     state = os.statvfs(path)
     return state.f_bavail * state.f_frsize // (1 << 20)
+
+
+def storage_problem(endpoint: str, given: dict[str, Any]) -> tuple[str, str]:
+    """Write, read and delete one object; return what is wrong and the variable to correct, both empty when nothing is.
+
+    Args:
+        endpoint: URL of the S3 service.
+        given: bucket, region, access_key and secret_key.
+    """
+    keys = (given["access_key"], given["secret_key"])
+    content = secrets.token_hex(16).encode()
+    target = f"{given['bucket']}/probe/{secrets.token_hex(16)}"
+    for method, body, good in (("PUT", content, (200,)), ("GET", b"", (200,)), ("DELETE", b"", (200, 204))):
+        try:
+            status, said = request(endpoint, method, target, keys, body, given["region"])
+        except S3Error as error:
+            return str(error), "storage_external_endpoints"
+        if status not in good:
+            code = error_code(said)
+            variable = "storage_external_bucket" if code in ("NoSuchBucket", "PermanentRedirect") else "storage_secrets"
+            return f"{endpoint} answers {method} with HTTP {status} {code}".rstrip(), variable
+        if method == "GET" and said != content:
+            return f"{endpoint} does not give back what was written", "storage_external_endpoints"
+    return "", ""
 
 
 class Checks:
@@ -307,6 +360,17 @@ class Checks:
                 "correct redis_external_url, redis_external_ca_certificate or vault_redis_application_password",
             )
 
+    def check_storage(self) -> None:
+        """Check that the API of this host can write, read and delete in the bucket of somebody else."""
+        given = self.params["storage"]
+        for endpoint in given.get("endpoints", []):
+            problem, variable = storage_problem(endpoint, given)
+            if problem:
+                fix = "correct storage_external_bucket, or vault_storage_access_key and vault_storage_secret_key"
+                if variable == "storage_external_endpoints":
+                    fix = "correct storage_external_endpoints, or base_ca_certificates for its CA"
+                self.add(variable, f"the object storage cannot be used: {problem}", fix)
+
     def check_data(self, root: str = "/var/lib/postgresql", settings: str = "/etc/patroni/config.yml") -> None:
         """Check that the data directory of PostgreSQL is empty, or belongs to Patroni.
 
@@ -334,6 +398,13 @@ def main() -> None:
         "variable": {"type": "str", "default": ""},
         "owners": {"type": "list", "elements": "str", "required": True},
     }
+    storage_spec = {
+        "endpoints": {"type": "list", "elements": "str", "default": []},
+        "bucket": {"type": "str", "default": ""},
+        "region": {"type": "str", "default": "us-east-1"},
+        "access_key": {"type": "str", "default": "", "no_log": True},
+        "secret_key": {"type": "str", "default": "", "no_log": True},
+    }
     module = AnsibleModule(
         argument_spec={
             "systems": {"type": "dict", "default": {}},
@@ -351,6 +422,7 @@ def main() -> None:
                     "ca_certificate": {"type": "str", "default": ""},
                 },
             },
+            "storage": {"type": "dict", "default": {}, "options": storage_spec},
             "postgresql_version": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
@@ -360,6 +432,7 @@ def main() -> None:
     checks.check_space()
     checks.check_address()
     checks.check_ports()
+    checks.check_storage()
     checks.check_data()
     checks.check_redis()
     identity = {"hostname": socket.gethostname(), "machine_id": read("/etc/machine-id").strip()}

@@ -110,6 +110,11 @@ def check_tiers(inventory: Inventory) -> Iterator[Finding]:
             "add a second server to database_servers",
             warning=True,
         )
+    yield from check_storage(inventory)
+
+
+def check_storage(inventory: Inventory) -> Iterator[Finding]:
+    """Uploads go to where every backend finds them, and to two servers at least when they are our own."""
     storage, entry = common(inventory, "enlevohub_storage")
     backends = len(inventory.members("backend_servers"))
     if entry is not None and storage == "filesystem" and backends > 1:
@@ -117,8 +122,22 @@ def check_tiers(inventory: Inventory) -> Iterator[Finding]:
             entry.where,
             "enlevohub_storage",
             f"filesystem with {backends} backends: an upload is on one of them only",
-            "use s3, or keep one host in backend_servers",
+            "use seaweedfs or external, or keep one host in backend_servers",
         )
+    servers = len(inventory.members("storage_servers"))
+    if entry is not None and storage == "seaweedfs" and servers < 3:
+        yield Finding(
+            inventory.place("storage_servers"),
+            "storage_servers",
+            f"{servers} servers: the masters of the object storage need three to survive the loss of one",
+            "add hosts to storage_servers, or set enlevohub_storage: external or filesystem",
+        )
+    if entry is not None and storage == "external":
+        for name, what in (("storage_external_endpoints", "its URLs are"), ("storage_external_bucket", "its bucket is")):
+            _, found = common(inventory, name)
+            if found is None or not found.value:
+                where = found.where if found is not None else entry.where
+                yield Finding(where, name, f"enlevohub_storage is external, but {what} missing", f"set {name}")
 
 
 def check_f5(inventory: Inventory, driver: Any) -> Iterator[Finding]:

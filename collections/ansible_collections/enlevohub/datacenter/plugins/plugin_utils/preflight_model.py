@@ -13,6 +13,7 @@ TIERS = (
     "etcd_servers",
     "database_servers",
     "redis_servers",
+    "storage_servers",
     "load_balancers",
 )
 # Environments that are containers on one machine: their secrets may lie unencrypted there.
@@ -63,6 +64,7 @@ class Service:
 
 DOCKER = ("docker-proxy", "dockerd")
 REDIS = (("internal",), "redis_driver")
+STORAGE = (("weed",), ("seaweedfs",), "enlevohub_storage")
 SERVICES = (
     Service("backend", "backend_servers", "backend_port", 3001, DOCKER),
     Service("frontend", "frontend_servers", "frontend_port", 80, DOCKER),
@@ -72,6 +74,10 @@ SERVICES = (
     Service("Patroni", "database_servers", "patroni_restapi_port", 8008, ("patroni",)),
     Service("Redis", "redis_servers", "redis_port", 6379, ("redis-server",), *REDIS),
     Service("Sentinel", "redis_servers", "redis_sentinel_port", 26379, ("redis-sentinel",), *REDIS),
+    Service("S3", "storage_servers", "object_storage_port", 8333, *STORAGE),
+    Service("SeaweedFS (master)", "storage_servers", "object_storage_master_port", 9333, *STORAGE),
+    Service("SeaweedFS (objects)", "storage_servers", "object_storage_volume_port", 9334, *STORAGE),
+    Service("SeaweedFS (names)", "storage_servers", "object_storage_filer_port", 9335, *STORAGE),
     Service("HAProxy (HTTP)", "load_balancers", "haproxy_http_port", 80, ("haproxy",), ("haproxy",)),
     Service("HAProxy (HTTPS)", "load_balancers", "haproxy_https_port", 443, ("haproxy",), ("haproxy",)),
     Service("HAProxy (statistics)", "load_balancers", "haproxy_stats_port", 8404, ("haproxy",), ("haproxy",)),

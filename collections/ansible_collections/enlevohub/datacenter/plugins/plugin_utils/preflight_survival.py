@@ -27,10 +27,15 @@ class Topology:
     own_load_balancer: bool
     synchronous_standbys: int = 1
     redis: frozenset[str] = frozenset()
+    storage: tuple[str, ...] = ()
 
 
 def topology(
-    inventory: Inventory, driver: str, synchronous_standbys: int = 1, redis_driver: str = "internal"
+    inventory: Inventory,
+    driver: str,
+    synchronous_standbys: int = 1,
+    redis_driver: str = "internal",
+    storage: str = "",
 ) -> Topology:
     """Return the topology of an inventory.
 
@@ -39,6 +44,7 @@ def topology(
         driver: load_balancer_driver; with ``haproxy`` the load balancers are servers of the inventory.
         synchronous_standbys: synchronous_node_count of Patroni.
         redis_driver: with ``internal`` Redis runs on servers of the inventory.
+        storage: enlevohub_storage; with ``seaweedfs`` uploads need servers of the inventory.
     """
     return Topology(
         frozenset(inventory.members("backend_servers")),
@@ -49,6 +55,7 @@ def topology(
         driver == "haproxy",
         synchronous_standbys,
         frozenset(inventory.members("redis_servers") if redis_driver == "internal" else ()),
+        tuple(inventory.members("storage_servers")) if storage == "seaweedfs" else (),
     )
 
 
@@ -79,6 +86,11 @@ def reasons(site: Topology, lost: frozenset[str]) -> list[str]:
             found.append("a database without the quorum of etcd")
         else:
             found.append("leader and synchronous standby")
+    masters = site.storage[:3]
+    if site.storage and len(lost.intersection(masters)) > len(masters) - quorum(len(masters)):
+        found.append("uploads: most masters of the object storage")
+    elif len(lost.intersection(site.storage)) > 1:
+        found.append("uploads: both copies of some objects")
     tiers = [("backend", site.backends), ("frontend", site.frontends)]
     if site.own_load_balancer:
         tiers.append(("load balancer", site.load_balancers))
@@ -90,7 +102,7 @@ def reasons(site: Topology, lost: frozenset[str]) -> list[str]:
 
 def survival_table(site: Topology) -> list[str]:
     """Return the survival table as lines of text."""
-    hosts = sorted(site.backends | site.frontends | site.etcd | site.databases | site.load_balancers)
+    hosts = sorted(site.backends | site.frontends | site.etcd | site.databases | site.load_balancers | {*site.storage})
     members = len(site.etcd)
     spare = members - quorum(members) if members else 0
     standbys = min(site.synchronous_standbys, max(len(site.databases) - 1, 0))

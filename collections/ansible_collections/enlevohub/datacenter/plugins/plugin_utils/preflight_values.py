@@ -35,7 +35,7 @@ KNOWN = ("failure_domain",)
 CHOICES: dict[str, dict[str, Any]] = {
     "load_balancer_driver": {"type": "str", "choices": ["haproxy", "f5", "render", "external"]},
     "redis_driver": {"type": "str", "choices": ["internal", "external", "none"]},
-    "enlevohub_storage": {"type": "str", "choices": ["none", "filesystem", "s3"]},
+    "enlevohub_storage": {"type": "str", "choices": ["none", "filesystem", "seaweedfs", "external"]},
     "enlevohub_container_uid": {"type": "int"},
     "enlevohub_public_port": {"type": "int"},
     "postgresql_version": {"type": "int"},

@@ -1,0 +1,52 @@
+"""The loss of the storage server that leads: nothing is lost, uploads go on, and every object gets its copies back.
+
+Figures are printed and not asserted; the limits are generous. The scenario `storage` has the other losses.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from enlevohub_drill.photos import picture, send, work
+from enlevohub_drill.storage import Bucket
+
+OBJECTS = 200
+
+
+def test_leading_storage_server_is_lost_and_comes_back(datacenter: Any, containers: Callable[..., str]) -> None:
+    bucket = Bucket(datacenter)
+    datacenter.wait("a whole cluster", datacenter.whole, 240)
+    datacenter.wait("a whole object storage", bucket.whole, 240)
+    done = work(datacenter)
+    written = bucket.fill(f"probe/loss-{time.time_ns()}", OBJECTS)
+    victim = bucket.state()["leader"]
+    container = f"enlevohub-{datacenter.variables[victim]['enlevohub_environment']}-{victim}"
+    begin = time.monotonic()
+    containers("kill", container)
+    try:
+        unreadable = bucket.wrong(written)
+        reads = time.monotonic() - begin
+        datacenter.wait(
+            "an upload through the load balancer",
+            lambda: send(datacenter, done.token, done.project, picture(201)).status == 200,
+            120,
+            0.2,
+        )
+        gap = time.monotonic() - begin
+        more = bucket.fill(f"probe/more-{time.time_ns()}", 20)
+    finally:
+        containers("start", container)
+    back = time.monotonic()
+    target = f"{bucket.name}/{next(iter(written))}"
+    datacenter.wait(f"S3 on {victim}", lambda: bucket.ask(victim, "GET", target)[0] == 200, 180)
+    bucket.repair()
+    datacenter.wait("a whole object storage", bucket.whole, 180)
+    print(
+        f"\nloss of {victim}: {OBJECTS} objects read within {reads:.1f} s, uploads again after {gap:.1f} s, "
+        f"two copies of everything {time.monotonic() - back:.1f} s after its return"
+    )
+    assert unreadable == []
+    assert bucket.wrong({**written, **more}) == []
+    assert datacenter.get(done.photo).status == 200

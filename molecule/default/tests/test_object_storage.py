@@ -1,0 +1,150 @@
+"""The object storage: TLS only, nobody without keys, the API in its own bucket only, two copies of everything."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+import uuid
+from typing import Any
+
+import pytest
+
+from enlevohub_drill.photos import upload, work
+from enlevohub_drill.storage import Bucket
+
+INNER = {"master": 9333, "objects": 9334, "names": 9335}
+
+
+@pytest.fixture(scope="module")
+def bucket(datacenter: Any) -> Bucket:
+    """The bucket with the keys of the API, when the storage is whole."""
+    found = Bucket(datacenter)
+    datacenter.wait("a whole object storage", found.whole, 180)
+    return found
+
+
+@pytest.fixture(scope="module")
+def written(bucket: Bucket) -> dict[str, str]:
+    """Thirty objects."""
+    return bucket.fill(f"probe/{uuid.uuid4().hex}", 30)
+
+
+def test_storage_is_well_as_every_server_sees_it(datacenter: Any, bucket: Bucket, storage_server: str) -> None:
+    state = json.loads(datacenter.run(storage_server, "/usr/local/sbin/object-storage"))
+    assert state["problems"] == []
+    assert state["leader"] in datacenter.groups["storage_servers"]
+
+
+def test_object_written_at_one_server_is_read_at_every_other(
+    bucket: Bucket, written: dict[str, str], storage_server: str
+) -> None:
+    assert Bucket(bucket.site, names=[storage_server]).wrong(written) == []
+
+
+def test_every_object_is_on_two_different_servers(datacenter: Any, bucket: Bucket, written: dict[str, str]) -> None:
+    server = bucket.names[0]
+    command = "curl -sS --cacert {0}/ca.crt --cert {0}/host.crt --key {0}/host.key https://{1}:9333/vol/status"
+    text = datacenter.run(server, command.format("/etc/enlevohub/pki", datacenter.address(server)))
+    places: dict[int, set[str]] = {}
+    for racks in json.loads(text)["Volumes"]["DataCenters"].values():
+        for nodes in racks.values():
+            for node, volumes in nodes.items():
+                for volume in volumes or []:
+                    places.setdefault(volume["Id"], set()).add(node)
+    assert places
+    assert {volume for volume, nodes in places.items() if len(nodes) < 2} == set()
+
+
+def test_objects_are_encrypted_on_the_disk(datacenter: Any, bucket: Bucket, storage_server: str) -> None:
+    mark = uuid.uuid4().hex
+    bucket.put(f"probe/{mark}", mark.encode() * 50)
+    found = datacenter.host(storage_server).run(f"grep -rlF {mark} /var/lib/seaweedfs/objects")
+    assert (found.rc, found.stdout) == (1, "")
+
+
+def test_s3_speaks_tls_only(datacenter: Any, storage_server: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"http://{datacenter.address(storage_server)}:8333/", timeout=10)
+    assert refused.value.code == 400
+
+
+def test_request_without_keys_is_refused(bucket: Bucket, written: dict[str, str], storage_server: str) -> None:
+    url = f"{bucket.endpoint(storage_server)}/{bucket.name}/{next(iter(written))}"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(url, timeout=10, context=bucket.context)
+    assert refused.value.code == 403
+
+
+def test_wrong_secret_key_is_refused(bucket: Bucket, written: dict[str, str]) -> None:
+    target = f"{bucket.name}/{next(iter(written))}"
+    assert bucket.ask(bucket.names[0], "GET", target, keys=(bucket.keys[0], "wrong"))[0] == 403
+
+
+def test_api_has_rights_on_its_bucket_only(bucket: Bucket) -> None:
+    server = bucket.names[0]
+    operator = Bucket(bucket.site, "operator_")
+    other = f"other-{uuid.uuid4().hex[:8]}"
+    assert operator.ask(server, "PUT", other)[0] == 200
+    try:
+        assert operator.ask(server, "PUT", f"{other}/key", b"secret")[0] == 200
+        assert [bucket.ask(server, method, f"{other}/key", b"")[0] for method in ("GET", "PUT", "DELETE")] == [403] * 3
+        assert bucket.ask(server, "PUT", f"more-{other}")[0] == 403
+        assert bucket.ask(server, "DELETE", bucket.name)[0] == 403
+    finally:
+        operator.ask(server, "DELETE", f"{other}/key")
+        operator.ask(server, "DELETE", other)
+
+
+@pytest.mark.parametrize("part", INNER)
+def test_inner_part_asks_for_a_certificate(datacenter: Any, bucket: Bucket, storage_server: str, part: str) -> None:
+    url = f"https://{datacenter.address(storage_server)}:{INNER[part]}/"
+    with pytest.raises((urllib.error.URLError, ssl.SSLError, ConnectionError)) as refused:
+        urllib.request.urlopen(url, timeout=10, context=bucket.context)
+    assert not isinstance(refused.value, urllib.error.HTTPError)
+
+
+@pytest.mark.parametrize("part", INNER)
+def test_grpc_of_the_part_takes_no_plain_connection(datacenter: Any, storage_server: str, part: str) -> None:
+    address = f"{datacenter.address(storage_server)}:{INNER[part] + 10000}"
+    done = datacenter.host(storage_server).run(f"curl -sS --http2-prior-knowledge --max-time 5 http://{address}/")
+    assert done.rc != 0
+
+
+def test_grpc_takes_no_certificate_of_a_server_without_storage(datacenter: Any, bucket: Bucket) -> None:
+    outsider = datacenter.leader()
+    assert outsider not in datacenter.groups["storage_servers"]
+    pki = "/etc/enlevohub/pki"
+    address = f"{datacenter.address(bucket.names[0])}:19333"
+    command = f"curl -sS --http2 --max-time 5 --cacert {pki}/ca.crt --cert {pki}/host.crt --key {pki}/host.key"
+    assert datacenter.host(outsider).run(f"{command} https://{address}/").rc != 0
+    assert datacenter.host(bucket.names[1]).run(f"{command} https://{address}/").rc == 0
+
+
+def test_files_with_secrets_are_for_the_service_only(datacenter: Any, storage_server: str) -> None:
+    listed = datacenter.run(storage_server, "stat -c '%U:%G %a %n' /etc/seaweedfs/*")
+    assert {line for line in listed.splitlines() if not line.endswith(("cluster.json", "master.toml"))} == {
+        f"root:seaweedfs 640 /etc/seaweedfs/{name}" for name in ("security.toml", "filer.toml", "identities.json")
+    }
+
+
+def test_no_secret_is_in_arguments_environment_or_log(datacenter: Any, storage_server: str) -> None:
+    shown = datacenter.run(
+        storage_server,
+        "sh -c 'cat /proc/$(systemctl show -p MainPID --value seaweedfs)/cmdline "
+        '/proc/$(systemctl show -p MainPID --value seaweedfs)/environ | tr "\\0" "\\n"; '
+        "journalctl -q --no-pager -u seaweedfs'",
+    )
+    assert "server" in shown
+    assert datacenter.secrets_in(shown) == []
+
+
+def test_photo_uploaded_at_one_backend_is_served_by_every_other(datacenter: Any, bucket: Bucket) -> None:
+    done = work(datacenter)
+    for server in datacenter.groups["backend_servers"]:
+        base = f"http://{datacenter.address(server)}:3001"
+        photo = upload(datacenter, done.token, done.project, base)
+        for other in datacenter.groups["backend_servers"]:
+            answer = datacenter.get(f"http://{datacenter.address(other)}:3001{photo}")
+            assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")

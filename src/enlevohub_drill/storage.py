@@ -1,0 +1,150 @@
+"""The object storage of a datacenter under test: its bucket as the API uses it, and what its servers say."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import ssl
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+from enlevohub_drill.site import ROOT, Datacenter
+
+PORT = 8333
+CLIENT = "collections/ansible_collections/enlevohub/datacenter/plugins/module_utils/s3.py"
+
+
+def _client() -> ModuleType:
+    """Load the client of our modules by its path: outside of Ansible nothing finds collections by name."""
+    spec = importlib.util.spec_from_file_location("enlevohub_s3", ROOT / CLIENT)
+    assert spec is not None
+    assert spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+s3 = _client()
+S3Error: type[Exception] = s3.S3Error
+
+
+class RefusedError(Exception):
+    """No server did what was asked; the text says why for each."""
+
+
+@dataclass
+class Bucket:
+    """The bucket of the environment, asked at every server in turn like the API does.
+
+    Attributes:
+        site: the datacenter.
+        kind: ``""`` for the keys of the API, ``operator_`` for those of the operator.
+        timeout: seconds for one server.
+    """
+
+    site: Datacenter
+    kind: str = ""
+    timeout: float = 8
+    names: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Begin with the servers in the order of the inventory."""
+        self.names = self.names or list(self.site.groups["storage_servers"])
+
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        """TLS that trusts the environment's CA and nobody else."""
+        return ssl.create_default_context(cadata=self.site.secrets["vault_pki_ca_certificate"])
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """Access key and secret key."""
+        return (
+            self.site.secrets[f"vault_storage_{self.kind}access_key"],
+            self.site.secrets[f"vault_storage_{self.kind}secret_key"],
+        )
+
+    @property
+    def name(self) -> str:
+        """Name of the bucket."""
+        return "enlevohub-" + self.site.inventory.name.replace("_", "-")
+
+    def endpoint(self, server: str) -> str:
+        """Return the URL of S3 on a server."""
+        return f"https://{self.site.address(server)}:{PORT}"
+
+    def ask(
+        self, server: str, method: str, target: str, body: bytes = b"", keys: tuple[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """Send one signed request to one server. Raises S3Error."""
+        found: tuple[int, bytes] = s3.request(
+            self.endpoint(server), method, target, keys or self.keys, body, context=self.context, timeout=self.timeout
+        )
+        return found
+
+    def _try(self, method: str, key: str, body: bytes = b"") -> bytes:
+        why: list[str] = []
+        for server in list(self.names):
+            try:
+                status, said = self.ask(server, method, f"{self.name}/{key}", body)
+            except S3Error as error:
+                why.append(str(error))
+                continue
+            if status in (200, 204):
+                self.names.sort(key=lambda other: other != server)
+                return said
+            why.append(f"{server}: HTTP {status} {s3.error_code(said)}")
+        raise RefusedError("; ".join(why))
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store an object. Raises RefusedError."""
+        self._try("PUT", key, content)
+
+    def get(self, key: str) -> bytes:
+        """Read an object. Raises RefusedError."""
+        return self._try("GET", key)
+
+    def fill(self, prefix: str, count: int, size: int = 3000) -> dict[str, str]:
+        """Store objects of random bytes; returns their checksums by key."""
+        found = {}
+        for number in range(count):
+            content = os.urandom(size)
+            self.put(f"{prefix}/{number}", content)
+            found[f"{prefix}/{number}"] = hashlib.sha256(content).hexdigest()
+        return found
+
+    def wrong(self, written: dict[str, str]) -> list[str]:
+        """Return the keys of the objects that are not readable, or not what was written."""
+        found = []
+        for key, digest in written.items():
+            try:
+                if hashlib.sha256(self.get(key)).hexdigest() != digest:
+                    found.append(f"{key}: other content")
+            except RefusedError as error:
+                found.append(f"{key}: {error}")
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """Return what the first server that answers says of the storage."""
+        why = []
+        for server in self.names:
+            done = self.site.host(server).run("/usr/local/sbin/object-storage")
+            if done.rc == 0:
+                found: dict[str, Any] = json.loads(done.stdout)
+                return found
+            why.append(f"{server}: {done.stderr.strip()[-200:]}")
+        raise RefusedError("; ".join(why))
+
+    def whole(self) -> bool:
+        """Whether every server is up and every object has all its copies."""
+        state = self.state()
+        assert not state["problems"], "; ".join(state["problems"])
+        return True
+
+    def repair(self) -> None:
+        """Make missing copies now instead of within minutes."""
+        self.site.run(self.names[0], "/usr/local/sbin/object-storage repair --timeout 120")
