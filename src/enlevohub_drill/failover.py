@@ -11,8 +11,12 @@ import dataclasses
 import itertools
 import json
 import random
+import shlex
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +42,7 @@ BEFORE_SECONDS = 3.0
 AFTER_SECONDS = 3.0
 CONTROL_CUT_SECONDS = 3.0
 MATRIX_SECONDS = 60.0
+HELPER_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Site:
     power: Power
     results: Path
     environment: str
+    helper: tuple[str, ...]
 
     @classmethod
     def read(cls, data: dict[str, Any]) -> Site:
@@ -64,6 +70,7 @@ class Site:
             power=Power(tuple(data["power_off"]), tuple(data["power_on"])),
             results=Path(data["results"]),
             environment=data["environment"],
+            helper=tuple(data["helper"]),
         )
 
 
@@ -134,6 +141,14 @@ class Drill:
     def __init__(self, site: Site) -> None:
         """Use a site; nothing is contacted yet."""
         self.site, self.servers = site, site.servers
+
+    def run(self, fault: str, minutes: float, seed: int) -> list[Result]:
+        """Make what was asked for."""
+        if fault == LONG:
+            return self.long(minutes, seed)
+        if fault == MATRIX:
+            return self.matrix()
+        return self.control() if fault == CONTROL else self.single(fault)
 
     def whole(self) -> float:
         """Wait until the cluster is whole; returns the seconds it took."""
@@ -257,6 +272,26 @@ class Drill:
         return True
 
 
+@contextmanager
+def helper(command: tuple[str, ...]) -> Iterator[None]:
+    """Let a command run meanwhile.
+
+    Raises:
+        ServerError: it does not keep running.
+    """
+    if not command:
+        yield
+        return
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=sys.stderr) as process:
+        try:
+            pause(HELPER_SECONDS)
+            if process.poll() is not None:
+                raise ServerError(f"`{shlex.join(command)}` ended at once ({process.returncode})")
+            yield
+        finally:
+            process.terminate()
+
+
 def plan(site: Site, fault: str) -> str:
     """Return what a drill would do."""
     leader, standby = site.servers.leader(), site.servers.standby()
@@ -285,14 +320,8 @@ def main() -> int:
             return 0
         if not site.servers.whole():
             raise ServerError(f"the cluster is not whole, so no drill: {site.servers.cluster()}")
-        if given.fault == LONG:
-            results = drill.long(given.minutes, given.seed or random.SystemRandom().randrange(1, 10**6))
-        elif given.fault == MATRIX:
-            results = drill.matrix()
-        elif given.fault == CONTROL:
-            results = drill.control()
-        else:
-            results = drill.single(given.fault)
+        with helper(site.helper):
+            results = drill.run(given.fault, given.minutes, given.seed or random.SystemRandom().randrange(1, 10**6))
     except ServerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Guards the PostgreSQL of one server against a Patroni that does not look after it.
 
-1. A leader whose Patroni is dead or frozen goes on: kill -9 of Patroni leaves PostgreSQL alone, and systemd starts another
-   Patroni that takes it over. When that does not happen, PostgreSQL must have stopped before the lease of the leader ends
-   and another one takes over. Nothing is stopped while the cluster is paused or Patroni itself is being stopped.
-2. A standby that does not stream for long although the leader is well (the WAL it needs is gone, pg_rewind is stuck) is
-   copied again: at most once in an hour, and never when it could be the only copy of an acknowledged write.
+1. A leader whose Patroni is dead or frozen goes on: kill -9 of Patroni leaves PostgreSQL alone, and systemd starts
+   another Patroni that takes it over. When that does not happen, PostgreSQL must have stopped before the lease of the
+   leader ends and another one takes over. Nothing is stopped while the cluster is paused or Patroni is being stopped.
+2. A standby that does not stream for long although the leader is well (the WAL it needs is gone, pg_rewind is stuck)
+   is copied again: at most once in an hour, and never when it could be the only copy of an acknowledged write.
 
 Usage: database.py CONFIG FENCE_SECONDS REINIT_SECONDS. CONFIG is Patroni's own configuration; REINIT_SECONDS 0: never.
 """
@@ -103,7 +103,7 @@ class Member:
         self.pg_ctl = os.path.join(config["postgresql"]["bin_dir"], "pg_ctl")
 
     def ask(self, path: str, body: Optional[Dict[str, Any]] = None) -> Any:
-        """Ask Patroni; raises OSError when it does not answer in time or refuses, ValueError when it answers no JSON."""
+        """Ask Patroni; raises OSError when it does not answer in time or refuses, ValueError when it is no JSON."""
         authority, certificate, key = self.files
         context = ssl.create_default_context(cafile=authority)  # read each time: certificates are renewed
         context.load_cert_chain(certificate, key)

@@ -63,8 +63,8 @@ def test_standby_that_does_not_stream_is_copied_again(state: str) -> None:
 @pytest.mark.parametrize(
     "members",
     [
-        pytest.param([member("db1", "leader", "stopped"), member("db2", "replica", "running")], id="leader is not well"),
-        pytest.param([member("db2", "replica", "running")], id="no leader"),
+        pytest.param([member("db1", "leader", "stopped"), member("db2", "replica", "running")], id="has no leader"),
+        pytest.param([member("db2", "replica", "running")], id="is alone"),
         pytest.param([LEADER, member("db2", "sync_standby", "running")], id="acknowledges writes"),
         pytest.param([LEADER, member("db2", "replica", "streaming")], id="streams"),
         pytest.param([LEADER, member("db2", "replica", "creating replica")], id="is being copied"),

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TIERS = ("backend_servers", "frontend_servers", "etcd_servers", "database_servers", "load_balancers")
-LABS = ("lab", "molecule")  # their secrets may lie unencrypted on the one machine they run on
+# The secrets of a lab may lie unencrypted on the one machine that it runs on.
+LAB_NAME = re.compile(r"^(lab|molecule)(_[a-z0-9]+)?$")
 
 
 @dataclass(frozen=True)
