@@ -12,6 +12,7 @@ import itertools
 import json
 import random
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -42,7 +43,6 @@ BEFORE_SECONDS = 3.0
 AFTER_SECONDS = 3.0
 CONTROL_CUT_SECONDS = 3.0
 MATRIX_SECONDS = 60.0
-HELPER_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -274,19 +274,21 @@ class Drill:
 
 @contextmanager
 def helper(command: tuple[str, ...]) -> Iterator[None]:
-    """Let a command run meanwhile.
+    """Let a command run meanwhile, from its first line on.
 
     Raises:
-        ServerError: it does not keep running.
+        ServerError: it ends without a line.
     """
     if not command:
         yield
         return
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=sys.stderr) as process:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
-            pause(HELPER_SECONDS)
-            if process.poll() is not None:
-                raise ServerError(f"`{shlex.join(command)}` ended at once ({process.returncode})")
+            assert process.stdout is not None
+            line = process.stdout.readline().strip()
+            if not line:
+                raise ServerError(f"`{shlex.join(command)}` ended at once ({process.wait()})")
+            say(f"{shlex.join(command)}: {line}")
             yield
         finally:
             process.terminate()
@@ -312,6 +314,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the order of random faults; 0: a new one")
     parser.add_argument("--plan", action="store_true", help="only tell what would happen")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what a fault took away must be given back
     site = Site.read(json.load(sys.stdin))
     drill = Drill(site)
     try:

@@ -25,7 +25,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 from urllib.parse import urlsplit
 
 VOTE_SECONDS = 5
@@ -45,6 +45,7 @@ class View:
         standby: the synchronous standby, empty when there is none.
         standby_address: its address.
         sync_revision: revision of the last change of the key that names the standby.
+        addresses: those of all members.
         votes: witnesses for which the leader is silent.
     """
 
@@ -54,21 +55,29 @@ class View:
     standby: str = ""
     standby_address: str = ""
     sync_revision: int = 0
+    addresses: Set[str] = field(default_factory=set)
     votes: List[str] = field(default_factory=list)
+
+
+def address_of(member: str) -> str:
+    """Return the address of a member from its key."""
+    return urlsplit(json.loads(member).get("api_url", "")).hostname or ""
 
 
 def view_of(items: List[Dict[str, Any]], prefix: str, votes: str) -> View:
     """Make a view of decoded keys: each with ``key``, ``value``, ``create`` and ``mod``."""
     keys = {item["key"]: item for item in items}
     found = View()
+    members = f"{prefix}/members/"
+    found.addresses = {address_of(item["value"]) for name, item in keys.items() if name.startswith(members)} - {""}
     leader = keys.get(f"{prefix}/leader")
     if leader is None or not leader["value"]:
         return found
     found.leader, found.leader_revision = leader["value"], leader["create"]
 
     def address(name: str) -> str:
-        member = keys.get(f"{prefix}/members/{name}")
-        return urlsplit(json.loads(member["value"])["api_url"]).hostname or "" if member else ""
+        member = keys.get(f"{members}{name}")
+        return address_of(member["value"]) if member else ""
 
     found.address = address(found.leader)
     sync = keys.get(f"{prefix}/sync")
@@ -84,20 +93,26 @@ def view_of(items: List[Dict[str, Any]], prefix: str, votes: str) -> View:
 
 
 class Silence:
-    """For how long a server has not answered; a server that never answered is not silent."""
+    """For how long a server has not answered, although it was asked; one that never answered is not silent."""
 
     def __init__(self, limit: float) -> None:
         """Use a limit in seconds."""
         self.limit = limit
-        self.heard: Dict[str, float] = {}
+        self.heard: Set[str] = set()
+        self.waiting: Dict[str, float] = {}
 
-    def answered(self, address: str, now: float) -> None:
+    def asked(self, addresses: Set[str], now: float) -> None:
+        """Take all servers that are asked now; one that is no longer asked begins anew later."""
+        self.waiting = {address: self.waiting.get(address, now) for address in addresses}
+
+    def answered(self, address: str) -> None:
         """Take an answer."""
-        self.heard[address] = now
+        self.heard.add(address)
+        self.waiting.pop(address, None)
 
     def lasts(self, address: str, now: float) -> bool:
         """Whether the server has been silent for longer than the limit."""
-        return address in self.heard and now - self.heard[address] > self.limit
+        return address in self.heard and now - self.waiting.get(address, now) > self.limit
 
 
 def may_release(view: View, silence: Silence, now: float, agree: int) -> Tuple[bool, str]:
@@ -148,7 +163,7 @@ class Echo:
             packet, (address, _) = self.socket.recvfrom(1024)
             body = packet[(packet[0] & 15) * 4 :]
             if len(body) >= 8 and body[0] == 0 and struct.unpack("!H", body[4:6])[0] == self.number:
-                self.silence.answered(address, time.monotonic())
+                self.silence.answered(address)
 
 
 class Etcd:
@@ -275,7 +290,8 @@ class Witness:
         """Look once; raises OSError when etcd does not answer."""
         prefix, votes, now = self.config["prefix"], self.config["votes"], time.monotonic()
         view = view_of(self.etcd.items(prefix, votes), prefix, votes)
-        for address in {view.address, view.standby_address} - {""}:
+        self.silence.asked(view.addresses, now)
+        for address in view.addresses:
             echo.send(address)
         if not view.leader or not self.silence.lasts(view.address, now):
             self.say("")

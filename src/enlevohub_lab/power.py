@@ -11,7 +11,6 @@ import ipaddress
 import json
 import ssl
 import tempfile
-import threading
 from pathlib import Path
 
 import yaml
@@ -105,5 +104,5 @@ def server(environment: Environment, vault: Path) -> http.server.ThreadingHTTPSe
 def serve(environment: Environment, vault: Path) -> None:
     """Serve until interrupted."""
     with server(environment, vault) as listening:
-        threading.current_thread().name = "power"
+        print(f"listening on port {PORT}", flush=True)
         listening.serve_forever()

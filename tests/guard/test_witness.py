@@ -32,10 +32,13 @@ def cluster(sync: Any = None, votes: tuple[str, ...] = ()) -> list[dict[str, Any
 
 
 def silent(*, standby: bool = False) -> Silence:
-    """Return what a witness heard last: at 0 the leader, at 10 the standby unless it is silent as well."""
+    """Return what a witness heard: both before 0, then the standby only, unless it is silent as well."""
     found = Silence(2.0)
-    found.answered(LEADER, 0.0)
-    found.answered(STANDBY, 0.0 if standby else 10.0)
+    for address in (LEADER, STANDBY):
+        found.answered(address)
+    found.asked({LEADER, STANDBY}, 0.0)
+    if not standby:
+        found.answered(STANDBY)
     return found
 
 
@@ -54,7 +57,7 @@ def test_view_keeps_the_revisions_that_a_release_compares() -> None:
 
 
 def test_view_of_a_cluster_without_a_leader_is_empty() -> None:
-    assert view_of(cluster()[1:], PREFIX, VOTES) == View()
+    assert view_of(cluster()[1:], PREFIX, VOTES) == View(addresses={LEADER, STANDBY})
 
 
 def test_votes_about_another_server_do_not_count() -> None:
@@ -89,7 +92,8 @@ def test_nothing_is_released_when_the_standby_is_silent_too() -> None:
 
 def test_nothing_is_released_when_the_standby_was_never_heard() -> None:
     only = Silence(2.0)
-    only.answered(LEADER, 0.0)
+    only.answered(LEADER)
+    only.asked({LEADER, STANDBY}, 0.0)
     assert not may_release(view(), only, 10.0, 2)[0]
 
 
@@ -98,7 +102,17 @@ def test_short_silence_means_nothing() -> None:
 
 
 def test_server_that_never_answered_is_not_silent() -> None:
-    assert not Silence(2.0).lasts(LEADER, 1e6)
+    found = Silence(2.0)
+    found.asked({LEADER}, 0.0)
+    assert not found.lasts(LEADER, 1e6)
+
+
+def test_server_that_nobody_asked_meanwhile_is_not_silent() -> None:
+    found = silent()
+    found.asked(set(), 1.0)
+    found.asked({LEADER, STANDBY}, 9.0)
+    assert not found.lasts(LEADER, 10.0)
+    assert found.lasts(LEADER, 11.1)
 
 
 def test_echo_request_is_one_that_every_kernel_answers() -> None:
