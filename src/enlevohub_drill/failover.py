@@ -142,13 +142,13 @@ class Drill:
         """Use a site; nothing is contacted yet."""
         self.site, self.servers = site, site.servers
 
-    def run(self, fault: str, minutes: float, seed: int) -> list[Result]:
+    def run(self, fault: str, times: int, minutes: float, seed: int) -> list[Result]:
         """Make what was asked for."""
         if fault == LONG:
             return self.long(minutes, seed)
         if fault == MATRIX:
             return self.matrix()
-        return self.control() if fault == CONTROL else self.single(fault)
+        return self.control() if fault == CONTROL else self.single(fault, times)
 
     def whole(self) -> float:
         """Wait until the cluster is whole; returns the seconds it took."""
@@ -172,11 +172,12 @@ class Drill:
         say(f"{fault}: no write for {window.gap:.2f} s, {old} -> {window.new}, whole {rejoined:.1f} s after its end")
         return window
 
-    def single(self, fault: str) -> list[Result]:
-        """Make one fault."""
+    def single(self, fault: str, times: int) -> list[Result]:
+        """Make one fault, several times with one ledger."""
         with Ledger(self.servers, self.site.client, self.site.directory) as ledger:
-            window = self.one(fault, ledger)
-            return [window.result(ledger.verdict())]
+            windows = [self.one(fault, ledger) for _ in range(times)]
+            verdict = ledger.verdict()
+        return [window.result(verdict) for window in windows]
 
     def long(self, minutes: float, seed: int) -> list[Result]:
         """Make random faults one after the other for some minutes, with one ledger."""
@@ -310,6 +311,7 @@ def main() -> int:
     """Run a drill; 1 when an acknowledged write is gone (for the control: when none is), 2 when it could not be run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fault", required=True, choices=[*FAULTS, LONG, MATRIX, CONTROL])
+    parser.add_argument("--times", type=int, default=1, help="how often, with one ledger")
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--seed", type=int, default=0, help="seed of the order of random faults; 0: a new one")
     parser.add_argument("--plan", action="store_true", help="only tell what would happen")
@@ -324,14 +326,15 @@ def main() -> int:
         if not site.servers.whole():
             raise ServerError(f"the cluster is not whole, so no drill: {site.servers.cluster()}")
         with helper(site.helper):
-            results = drill.run(given.fault, given.minutes, given.seed or random.SystemRandom().randrange(1, 10**6))
+            seed = given.seed or random.SystemRandom().randrange(1, 10**6)
+            results = drill.run(given.fault, given.times, given.minutes, seed)
     except ServerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     finally:
         site.servers.close()
     documents = [dataclasses.asdict(result) for result in results]
-    text = json.dumps(documents if given.fault in (LONG, MATRIX) else documents[0], indent=2)
+    text = json.dumps(documents if given.fault in (LONG, MATRIX) or given.times > 1 else documents[0], indent=2)
     site.results.mkdir(parents=True, exist_ok=True)
     moment = time.strftime("%Y%m%dT%H%M%S")
     (site.results / f"{site.environment}-{given.fault}-{moment}.json").write_text(text + "\n", encoding="utf-8")

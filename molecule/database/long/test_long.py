@@ -13,7 +13,8 @@ def saved(datacenter: Any, fault: str, *more: str) -> Any:
     """Run the playbook and return what it saved."""
     results = Path(datacenter.inventory).parents[1] / "build" / "drill-failover"
     before = set(results.glob(f"*-{fault}-*.json"))
-    datacenter.playbook("-e", f"fault={fault}", *more, playbook="playbooks/drill-failover.yml")
+    arguments = ["-e", f"fault={fault}", *more]
+    datacenter.playbook(*arguments, playbook="playbooks/drill-failover.yml", limit_seconds=3600)
     (path,) = set(results.glob(f"*-{fault}-*.json")) - before
     return json.loads(path.read_text(encoding="utf-8"))
 
