@@ -236,9 +236,10 @@ class Etcd:
             {"key": encode(f"{prefix}/leader"), "target": "CREATE", "create_revision": str(view.leader_revision)},
             {"key": encode(f"{prefix}/sync"), "target": "MOD", "mod_revision": str(view.sync_revision)},
         ]
+        # The member first: the standby wakes up by the other key, and asks every member it knows, 2 s for one that is off.
         remove = [
-            {"requestDeleteRange": {"key": encode(f"{prefix}/leader")}},
             {"requestDeleteRange": {"key": encode(f"{prefix}/members/{view.leader}")}},
+            {"requestDeleteRange": {"key": encode(f"{prefix}/leader")}},
         ]
         return bool(self.call("kv/txn", {"compare": compare, "success": remove}).get("succeeded"))
 
