@@ -236,7 +236,7 @@ class Etcd:
             {"key": encode(f"{prefix}/leader"), "target": "CREATE", "create_revision": str(view.leader_revision)},
             {"key": encode(f"{prefix}/sync"), "target": "MOD", "mod_revision": str(view.sync_revision)},
         ]
-        # The member first: the standby wakes up by the other key, and asks every member it knows, 2 s for one that is off.
+        # The member first: the leader's key wakes the standby, which asks each member that it knows, 2 s long.
         remove = [
             {"requestDeleteRange": {"key": encode(f"{prefix}/members/{view.leader}")}},
             {"requestDeleteRange": {"key": encode(f"{prefix}/leader")}},
