@@ -111,6 +111,7 @@ class Renderer:
                 if task.get("ansible.builtin.import_role", {}).get("name") == inner:
                     variables.update(task.get("vars", {}))
         variables.update(RUN)
+        variables["role_path"] = str(ROOT / "roles" / roles[-1])
         variables["ansible_search_path"] = [str(ROOT / "roles" / name) for name in reversed(roles)]
         variables.update(extra)
         return variables

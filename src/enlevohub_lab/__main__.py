@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from enlevohub_lab import inventory as inventories
-from enlevohub_lab import ssh, status, summary
+from enlevohub_lab import power, ssh, status, summary
 from enlevohub_lab.addition import add_host, inventory_lines
 from enlevohub_lab.console import Console
 from enlevohub_lab.engine import ensure_engine
@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     host.add_argument("name", metavar="NAME", help="such as app4")
     state = commands.add_parser("status", help="how the lab is")
     state.add_argument("--json", action="store_true", help="for machines")
+    commands.add_parser("power", help="tell the servers whether one of them is off, until interrupted")
     commands.add_parser("down", help="remove the lab")
     return top
 
@@ -78,6 +79,9 @@ def run_command(options: argparse.Namespace, console: Console) -> int:
     name = inventories.environment_name(options.inventory)
     if options.command == "status":
         return show(inventories.read(options.inventory), as_json=options.json)
+    if options.command == "power":
+        power.serve(inventories.read(options.inventory), PROJECT / "group_vars" / name / "vault.yml")
+        return 0
     with locked(PROJECT / ".lab" / name, options.command):
         if options.command == "down":
             print("\n".join(remove_lab(name, PROJECT, console)))

@@ -25,7 +25,7 @@ def verifier(password: str, iterations: int = 4096) -> str:
 
 def state(**roles: str | None) -> dict[str, Any]:
     """Return what a cluster has, with the verifiers of its roles; each role owns a database of its name."""
-    return {"roles": roles, "databases": ["postgres", *roles]}
+    return {"roles": roles, "databases": ["postgres", *roles], "extensions": ["plpgsql"]}
 
 
 def test_password_is_found_in_its_verifier() -> None:
@@ -38,11 +38,11 @@ def test_other_verifier_does_not_match(found: str | None) -> None:
 
 
 def test_nothing_is_done_when_all_is_there() -> None:
-    assert postgresql_databases.plan([STORAGE], state(storage=verifier("right"))) == ([], [])
+    assert postgresql_databases.plan([STORAGE], state(storage=verifier("right")), []) == ([], [])
 
 
 def test_missing_role_and_database_are_made_and_closed_for_everybody_else() -> None:
-    statements, changes = postgresql_databases.plan([STORAGE], state())
+    statements, changes = postgresql_databases.plan([STORAGE], state(), [])
     assert statements == [
         """CREATE ROLE "storage" LOGIN PASSWORD 'right';""",
         'CREATE DATABASE "storage" OWNER "storage";',
@@ -51,8 +51,14 @@ def test_missing_role_and_database_are_made_and_closed_for_everybody_else() -> N
     assert changes == ["role storage", "database storage"]
 
 
+def test_missing_extension_is_made() -> None:
+    statements, changes = postgresql_databases.plan([], state(), ["plpgsql", "pg_stat_statements"])
+    assert statements == ['CREATE EXTENSION "pg_stat_statements";']
+    assert changes == ["extension pg_stat_statements"]
+
+
 def test_other_password_is_set() -> None:
-    statements, changes = postgresql_databases.plan([STORAGE], state(storage=verifier("wrong")))
+    statements, changes = postgresql_databases.plan([STORAGE], state(storage=verifier("wrong")), [])
     assert (statements, changes) == (
         ["""ALTER ROLE "storage" LOGIN PASSWORD 'right';"""],
         ["password of storage"],
@@ -68,5 +74,5 @@ def test_password_cannot_end_its_quotes(text: str, quoted: str) -> None:
 
 
 def test_changes_name_no_password() -> None:
-    _, changes = postgresql_databases.plan([STORAGE], state())
+    _, changes = postgresql_databases.plan([STORAGE], state(), [])
     assert "right" not in " ".join(changes)

@@ -116,6 +116,31 @@ def redis_url(entries: list[dict[str, Any]], user: str, service: str, port: int,
     return f"rediss+sentinel://{quote(user, safe='')}@{','.join(endpoints(ordered, port))}/{service}/0"
 
 
+def ssh_access(hosts: list[str], hostvars: Any) -> dict[str, dict[str, Any]]:
+    """Return how programs of the control machine reach hosts by SSH, by name, as Ansible itself does.
+
+    Args:
+        hosts: names from the inventory; each counts once.
+        hostvars: Ansible's ``hostvars``.
+
+    Returns:
+        ``address``, ``service`` (address of the services), ``user``, ``port``, ``key`` and ``arguments`` of ssh; what
+        the inventory does not say is empty or 0, and left to ssh's own configuration.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for host in hosts:
+        values = hostvars[host]
+        found[str(host)] = {
+            "address": str(values.get("ansible_host") or host),
+            "service": str(values["enlevohub_address"]),
+            "user": str(values.get("ansible_user") or ""),
+            "port": int(values.get("ansible_port") or 0),
+            "key": str(values.get("ansible_ssh_private_key_file") or ""),
+            "arguments": str(values.get("ansible_ssh_common_args") or ""),
+        }
+    return found
+
+
 def trusted_certificate(item: dict[str, str]) -> dict[str, str]:
     """Return the file of a trusted CA certificate, from a name (key) and its PEM text (value)."""
     return {"path": f"/usr/local/share/ca-certificates/{item['key']}.crt", "content": item["value"].strip() + "\n"}
@@ -133,5 +158,6 @@ class FilterModule:
             "endpoints": endpoints,
             "database_url": database_url,
             "redis_url": redis_url,
+            "ssh_access": ssh_access,
             "trusted_certificate": trusted_certificate,
         }

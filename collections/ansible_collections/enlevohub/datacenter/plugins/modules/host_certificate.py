@@ -9,7 +9,8 @@ short_description: Keep one key and one certificate per host, signed by the CA o
 description:
   - The private key is made on the host and never leaves it. Only the signing request travels.
   - The certificate is renewed when it is missing, ends within I(renew_before_days), was signed by another CA, does not
-    belong to the key, or names other hosts or addresses than wanted.
+    belong to the key, names other hosts or addresses than wanted, or when the authorities changed; services such as
+    Patroni read the authorities again only together with a new certificate.
   - Nothing to do costs one remote call.
 options:
   directory:
@@ -123,10 +124,14 @@ def wanted_alternatives(parameters: dict[str, Any]) -> set[str]:
     return {f"DNS:{name}" for name in parameters["names"]} | {f"IP Address:{item}" for item in parameters["addresses"]}
 
 
-def why_new(module: AnsibleModule, key: str, certificate: str, authorities: str) -> tuple[str, str]:
+def why_new(module: AnsibleModule, authority: str, key: str, certificate: str, authorities: str) -> tuple[str, str]:
     """Say why the present certificate must be replaced (empty: it need not) and when it ends."""
     if not os.path.exists(key):
         return "there is no key", ""
+    if os.path.exists(authority):
+        with open(authority, encoding="utf-8") as present_authorities:
+            if present_authorities.read() != authorities:
+                return "the authorities changed", ""
     if not os.path.exists(certificate):
         return "there is no certificate", ""
     code, shown = openssl(
@@ -172,19 +177,17 @@ def main() -> None:
     directory = module.params["directory"]
     key, certificate, authority = (os.path.join(directory, name) for name in ("host.key", "host.crt", "ca.crt"))
     authorities = module.params["ca_certificate"].strip() + "\n"
-    reason, not_after = why_new(module, key, certificate, authorities)
+    reason, not_after = why_new(module, authority, key, certificate, authorities)
     result: dict[str, Any] = {"reason": reason, "not_after": not_after, "changed": bool(reason)}
     if module.check_mode:
-        if not reason and os.path.exists(authority):
-            with open(authority, encoding="utf-8") as handle:
-                result["changed"] = handle.read() != authorities
         module.exit_json(diff={"before": "", "after": f"{certificate}: {reason}\n" if reason else ""}, **result)
     try:
         gid = grp.getgrnam(module.params["group"]).gr_gid
     except KeyError:
         module.fail_json(msg=f"{directory}: the group '{module.params['group']}' does not exist on this host")
     os.makedirs(directory, mode=0o755, exist_ok=True)
-    result["changed"] = install(authority, authorities, 0, 0o644) or result["changed"]
+    if not reason:
+        result["changed"] = install(authority, authorities, 0, 0o644) or result["changed"]
     if not os.path.exists(key):
         _, private = openssl(module, "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
         install(key, private, gid, 0o640)
@@ -193,7 +196,8 @@ def main() -> None:
             result["changed"] = install(key, handle.read(), gid, 0o640) or result["changed"]
     if module.params["certificate"]:
         install(certificate, module.params["certificate"], 0, 0o644)
-        reason, not_after = why_new(module, key, certificate, authorities)
+        install(authority, authorities, 0, 0o644)  # the last, so that a run that ends before it is done again
+        reason, not_after = why_new(module, authority, key, certificate, authorities)
         if reason:
             module.fail_json(msg=f"{certificate}: the new certificate is not good: {reason}")
         module.exit_json(changed=True, reason="", not_after=not_after)

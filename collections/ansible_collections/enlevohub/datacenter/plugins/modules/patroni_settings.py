@@ -34,6 +34,11 @@ options:
     description: Seconds until the API must answer.
     type: int
     default: 60
+  settle:
+    description: Whether the configuration of members was changed just now, so that they may need some seconds to notice
+      which parameters want a restart. A change of I(settings) counts by itself.
+    type: bool
+    default: false
 author: EnlevoHub
 """
 
@@ -52,18 +57,20 @@ changed_keys:
   description: Paths of the settings that differed.
   type: list
   returned: always
+pending:
+  description: Members whose PostgreSQL waits for a restart, the leader last.
+  type: list
+  returned: always
 """
 
-import base64
-import json
 import os
-import ssl
 import time
-import urllib.error
-import urllib.request
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_api import Patroni, pending
+
+SETTLE_SECONDS = 4.0
 
 
 def difference(wanted: dict[str, Any], present: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -83,23 +90,6 @@ def difference(wanted: dict[str, Any], present: dict[str, Any]) -> tuple[dict[st
     return patch, paths
 
 
-def call(module: AnsibleModule, method: str, body: dict[str, Any] | None) -> dict[str, Any]:
-    """Call /config of the member with the certificate of this host."""
-    directory = module.params["directory"]
-    context = ssl.create_default_context(cafile=os.path.join(directory, "ca.crt"))
-    context.load_cert_chain(os.path.join(directory, "host.crt"), os.path.join(directory, "host.key"))
-    credentials = base64.b64encode(f"{module.params['username']}:{module.params['password']}".encode()).decode()
-    request = urllib.request.Request(
-        f"{module.params['url']}/config",
-        method=method,
-        data=json.dumps(body).encode() if body is not None else None,
-        headers={"Content-Type": "application/json", "Authorization": f"Basic {credentials}"},
-    )
-    with urllib.request.urlopen(request, timeout=10, context=context) as answer:
-        found: dict[str, Any] = json.loads(answer.read())
-        return found
-
-
 def main() -> None:
     """Compare and patch; on a blank host in check mode everything would be new."""
     module = AnsibleModule(
@@ -110,22 +100,28 @@ def main() -> None:
             "password": {"type": "str", "required": True, "no_log": True},
             "directory": {"type": "path", "required": True},
             "timeout": {"type": "int", "default": 60},
+            "settle": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     if module.check_mode and not os.path.exists(os.path.join(module.params["directory"], "host.crt")):
-        module.exit_json(changed=True, changed_keys=["(all: there is no cluster yet)"])
+        module.exit_json(changed=True, changed_keys=["(all: there is no cluster yet)"], pending=[])
+    given = module.params
+    api = Patroni(given["url"], given["username"], given["password"], given["directory"])
     deadline = time.monotonic() + module.params["timeout"]
     while True:
         try:
-            present = call(module, "GET", None)
+            present = api.call("GET", "/config")
             patch, paths = difference(module.params["settings"], present)
             if patch and not module.check_mode:
-                call(module, "PATCH", patch)
+                api.call("PATCH", "/config", patch)
+            if not module.check_mode and (patch or given["settle"]):
+                time.sleep(SETTLE_SECONDS)
+            waiting = pending(api.members())
             break
         except (OSError, ValueError) as error:
             if module.check_mode:
-                module.exit_json(changed=True, changed_keys=["(all: Patroni does not answer)"])
+                module.exit_json(changed=True, changed_keys=["(all: Patroni does not answer)"], pending=[])
             if time.monotonic() > deadline:
                 module.fail_json(
                     msg=f"{module.params['url']}/config does not answer within {module.params['timeout']} s: {error}. "
@@ -133,7 +129,7 @@ def main() -> None:
                 )
             time.sleep(1)
     diff = {"before": "", "after": "".join(f"{path}\n" for path in paths), "after_header": "patroni settings"}
-    module.exit_json(changed=bool(paths), changed_keys=paths, diff=diff)
+    module.exit_json(changed=bool(paths), changed_keys=paths, pending=waiting, diff=diff)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,11 @@ options:
         type: list
         elements: dict
         default: []
+  extensions:
+    description: Extensions of the database C(postgres), for those who operate the cluster.
+    type: list
+    elements: str
+    default: []
   port:
     description: Port of PostgreSQL.
     type: int
@@ -75,6 +80,7 @@ STATE = """
 SELECT json_build_object(
   'standby', pg_is_in_recovery(),
   'roles', (SELECT coalesce(json_object_agg(rolname, rolpassword), '{}') FROM pg_authid),
+  'extensions', (SELECT json_agg(extname) FROM pg_extension),
   'databases', (SELECT json_agg(datname) FROM pg_database))
 """
 
@@ -100,15 +106,19 @@ def value(text: str) -> str:
     return f"E'{escaped}'" if "\\" in text else f"'{escaped}'"
 
 
-def plan(databases: list[dict[str, Any]], state: dict[str, Any]) -> tuple[list[str], list[str]]:
+def plan(
+    databases: list[dict[str, Any]], state: dict[str, Any], extensions: list[str]
+) -> tuple[list[str], list[str]]:
     """Return the statements that are needed, and what they do without any secret.
 
     Args:
         databases: the option of the module.
-        state: answer to STATE: verifiers of the roles by name, names of the databases.
+        state: answer to STATE: verifiers of the roles by name, names of the databases and of the extensions.
+        extensions: the option of the module.
     """
-    statements: list[str] = []
-    changes: list[str] = []
+    missing = [extension for extension in extensions if extension not in state["extensions"]]
+    statements = [f"CREATE EXTENSION {name(extension)};" for extension in missing]
+    changes = [f"extension {extension}" for extension in missing]
     for database in databases:
         owner, title = name(database["owner"]), name(database["name"])
         if database["owner"] not in state["roles"]:
@@ -146,13 +156,15 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "databases": {"type": "list", "elements": "dict", "required": True, "options": database_spec},
+            "extensions": {"type": "list", "elements": "str", "default": []},
             "port": {"type": "int", "default": 5432},
         },
         supports_check_mode=True,
     )
     databases = module.params["databases"]
     port = module.params["port"]
-    everything = [f"database {database['name']}" for database in databases]
+    extensions = module.params["extensions"]
+    everything = [f"database {database['name']}" for database in databases] + [f"extension {x}" for x in extensions]
     if module.check_mode and shutil.which("psql") is None:
         module.exit_json(changed=True, leader=False, changes=everything)
     code, out, err = psql(port, STATE)
@@ -163,7 +175,7 @@ def main() -> None:
     state = json.loads(out)
     if state["standby"]:
         module.exit_json(changed=False, leader=False, changes=[])
-    statements, changes = plan(databases, state)
+    statements, changes = plan(databases, state, extensions)
     if statements and not module.check_mode:
         code, out, err = psql(port, "\n".join(statements))
         if code != 0:

@@ -1,0 +1,95 @@
+"""The guard of a database server: when it stops PostgreSQL, and when it has it copied again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from enlevohub_guard.database import REINIT_AGAIN_SECONDS, Beat, Copy, Fence
+
+ALIVE, DEAD = Beat(alive=True), Beat(alive=False)
+
+
+def member(name: str, role: str, state: str) -> dict[str, Any]:
+    """Return a member as Patroni lists it."""
+    return {"name": name, "role": role, "state": state}
+
+
+LEADER = member("db1", "leader", "running")
+
+
+def due(fence: Fence, beats: list[tuple[float, Beat]]) -> list[float]:
+    """Return the moments at which PostgreSQL would be stopped."""
+    return [moment for moment, beat in beats if fence.due(moment, beat)]
+
+
+def test_postgresql_is_stopped_when_patroni_stays_dead() -> None:
+    assert due(Fence(15), [(0, ALIVE), (1, DEAD), (15, DEAD), (16, DEAD)]) == [16]
+
+
+def test_patroni_that_comes_back_in_time_stops_nothing() -> None:
+    assert due(Fence(15), [(0, ALIVE), (14, DEAD), (15, ALIVE), (29, DEAD), (30, DEAD)]) == []
+
+
+def test_postgresql_is_stopped_before_the_lease_ends() -> None:
+    beats = [(0.0, ALIVE)] + [(2.0 * second, DEAD) for second in range(1, 15)]
+    assert due(Fence(15), beats)[0] < 20 - 2
+
+
+def test_patroni_that_was_never_seen_stops_nothing() -> None:
+    assert due(Fence(15), [(0, DEAD), (100, DEAD)]) == []
+
+
+def test_maintenance_stops_nothing() -> None:
+    assert due(Fence(15), [(0, ALIVE), (1, Beat(alive=True, paused=True)), (100, DEAD)]) == []
+
+
+def test_fence_is_armed_again_after_maintenance() -> None:
+    assert due(Fence(15), [(0, Beat(alive=True, paused=True)), (1, ALIVE), (20, DEAD)]) == [20]
+
+
+def test_patroni_that_is_being_stopped_may_take_its_time() -> None:
+    stopping = Beat(alive=False, stopping=True)
+    assert due(Fence(15), [(0, ALIVE), (10, stopping), (20, stopping), (30, DEAD), (36, DEAD)]) == [36]
+
+
+@pytest.mark.parametrize("state", ["running", "start failed", "stopped", "crashed"])
+def test_standby_that_does_not_stream_is_copied_again(state: str) -> None:
+    copy, members = Copy(300), [LEADER, member("db2", "replica", state)]
+    assert [copy.due(moment, "db2", members) for moment in (0, 299, 301)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param([member("db1", "leader", "stopped"), member("db2", "replica", "running")], id="has no leader"),
+        pytest.param([member("db2", "replica", "running")], id="is alone"),
+        pytest.param([LEADER, member("db2", "sync_standby", "running")], id="acknowledges writes"),
+        pytest.param([LEADER, member("db2", "replica", "streaming")], id="streams"),
+        pytest.param([LEADER, member("db2", "replica", "creating replica")], id="is being copied"),
+        pytest.param([member("db2", "leader", "running"), member("db1", "leader", "running")], id="leads"),
+        pytest.param([LEADER], id="is no member"),
+    ],
+)
+def test_standby_is_not_copied_again_when_it(members: list[dict[str, Any]]) -> None:
+    copy = Copy(300)
+    assert [copy.due(moment, "db2", members) for moment in (0.0, 1000.0)] == [False, False]
+
+
+def test_time_of_streaming_between_counts_from_new() -> None:
+    copy, stuck = Copy(300), [LEADER, member("db2", "replica", "running")]
+    copy.due(0, "db2", stuck)
+    copy.due(200, "db2", [LEADER, member("db2", "replica", "streaming")])
+    assert [copy.due(moment, "db2", stuck) for moment in (250, 450, 551)] == [False, False, True]
+
+
+def test_standby_is_copied_at_most_once_in_an_hour() -> None:
+    copy, stuck = Copy(300), [LEADER, member("db2", "replica", "running")]
+    moments = [0.0, 301.0, 302.0, 1000.0, 301 + REINIT_AGAIN_SECONDS - 1, 301 + REINIT_AGAIN_SECONDS + 1]
+    assert [copy.due(moment, "db2", stuck) for moment in moments] == [False, True, False, False, False, True]
+
+
+def test_no_limit_means_never() -> None:
+    copy, stuck = Copy(0), [LEADER, member("db2", "replica", "running")]
+    assert [copy.due(moment, "db2", stuck) for moment in (0.0, 1e6)] == [False, False]

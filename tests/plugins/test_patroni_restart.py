@@ -1,0 +1,64 @@
+"""The order in which PostgreSQL is restarted where a parameter waits for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_api import pending, well
+from ansible_collections.enlevohub.datacenter.plugins.modules.patroni_restart import due, next_step
+
+
+def member(name: str, role: str, *, waits: bool = True, state: str = "") -> dict[str, Any]:
+    """Return a member as Patroni lists it."""
+    found = {"name": name, "role": role, "state": state or ("running" if role == "leader" else "streaming")}
+    return {**found, "pending_restart": True} if waits else found
+
+
+BOTH = [member("db1", "leader"), member("db2", "sync_standby")]
+
+
+def step(members: list[dict[str, Any]], moved: bool = False) -> tuple[str, str]:
+    """Return the next step for those that wait."""
+    return next_step(members, due(members, set()), moved)
+
+
+def test_standby_comes_first() -> None:
+    assert step(BOTH) == ("restart", "db2")
+
+
+def test_leader_hands_over_when_the_standby_is_done() -> None:
+    assert step([BOTH[0], member("db2", "sync_standby", waits=False)]) == ("switchover", "db2")
+
+
+def test_leader_without_a_synchronous_standby_is_restarted_in_place() -> None:
+    assert step([BOTH[0], member("db2", "replica", waits=False)]) == ("restart", "db1")
+
+
+def test_only_member_is_restarted_in_place() -> None:
+    assert step([BOTH[0]]) == ("restart", "db1")
+
+
+def test_leader_that_still_waits_after_the_switchover_is_restarted_before_its_standby() -> None:
+    assert step([member("db2", "leader"), member("db1", "sync_standby")], moved=True) == ("restart", "db2")
+
+
+def test_nothing_is_done_when_nobody_waits() -> None:
+    assert step([member("db1", "leader", waits=False), member("db2", "sync_standby", waits=False)]) == ("", "")
+
+
+def test_everyone_is_restarted_when_it_is_forced() -> None:
+    quiet = [member("db1", "leader", waits=False), member("db2", "sync_standby", waits=False)]
+    assert due(quiet, {"db1", "db2"}) == ["db2", "db1"]
+
+
+def test_members_that_wait_are_listed_with_the_leader_last() -> None:
+    assert pending(BOTH) == ["db2", "db1"]
+
+
+def test_cluster_with_a_standby_that_does_not_stream_is_not_well() -> None:
+    assert well(BOTH)
+    assert not well([BOTH[0], member("db2", "replica", state="running")])
+
+
+def test_cluster_without_a_leader_is_not_well() -> None:
+    assert not well([member("db1", "replica"), member("db2", "replica")])
