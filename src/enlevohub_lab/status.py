@@ -7,7 +7,7 @@ import shlex
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,21 @@ import yaml
 from enlevohub_lab import containers
 from enlevohub_lab.errors import LabError
 from enlevohub_lab.inventory import Environment
-from enlevohub_lab.parts import Part, Report, database_part, etcd_part, pools_part, releases_part, servers_part
+from enlevohub_lab.parts import (
+    Part,
+    Report,
+    backup_part,
+    database_part,
+    etcd_part,
+    pools_part,
+    releases_part,
+    servers_part,
+)
 from enlevohub_lab.ssh import Access
 
 PATRONI = "sudo -n patronictl -c /etc/patroni/config.yml list -f json"
 POOLS = "sudo -n /usr/local/sbin/haproxy-pools"
+BACKUP = "sudo -n enlevohub-backup status"
 ETCD = shlex.join(
     [
         "python3",
@@ -32,9 +42,7 @@ ETCD = shlex.join(
 
 
 JOURNAL = "sudo -n bash -lc 'etcdctl get --prefix /enlevohub/{name}/releases/ --print-value-only' | python3 -c {read}"
-READ = shlex.quote(
-    "import json, sys; print(json.dumps([json.loads(line) for line in sys.stdin if line.strip()]))"
-)
+READ = shlex.quote("import json, sys; print(json.dumps([json.loads(line) for line in sys.stdin if line.strip()]))")
 
 
 def public_address(environment: Environment) -> str:
@@ -113,10 +121,15 @@ def collect(environment: Environment, access: Access, vault: Path) -> Report:
     address = public_address(environment)
     etcd_hosts = environment.groups.get("etcd_servers", ())
 
-    def etcd() -> Part:
+    repositories = environment.groups.get("backup_servers", ())
+
+    def ask_all(hosts: Sequence[str], command: str) -> dict[str, tuple[Any, str]]:
         with ThreadPoolExecutor(max_workers=8) as each:
-            answers = each.map(lambda name: ask(access, str(environment.hosts[name].address), ETCD), etcd_hosts)
-            return etcd_part(dict(zip(etcd_hosts, answers, strict=True)))
+            answers = each.map(lambda name: ask(access, str(environment.hosts[name].address), command), hosts)
+            return dict(zip(hosts, answers, strict=True))
+
+    def backup() -> Part:
+        return backup_part(ask_all((*repositories, *environment.groups.get("database_servers", ())), BACKUP))
 
     questions: dict[str, Callable[[], Part]] = {
         "Page": lambda: ask_page(address, vault),
@@ -125,9 +138,11 @@ def collect(environment: Environment, access: Access, vault: Path) -> Report:
         "Releases": lambda: releases_part(
             *ask_first(access, environment, "etcd_servers", JOURNAL.format(name=environment.name, read=READ))
         ),
-        "etcd": etcd,
+        "etcd": lambda: etcd_part(ask_all(etcd_hosts, ETCD)),
         "Servers": lambda: servers_part(environment, containers.existing(environment.name)),
     }
+    if repositories:
+        questions["Backup"] = backup
     with ThreadPoolExecutor(max_workers=len(questions)) as pool:
         parts = list(pool.map(lambda item: answered(*item), questions.items()))
     return Report(environment.name, address, parts)

@@ -7,7 +7,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-TIERS = ("backend_servers", "frontend_servers", "etcd_servers", "database_servers", "load_balancers")
+TIERS = (
+    "backend_servers",
+    "frontend_servers",
+    "etcd_servers",
+    "database_servers",
+    "backup_servers",
+    "load_balancers",
+)
 LABS = ("lab", "molecule")  # their secrets may lie unencrypted on the one machine they run on
 
 
@@ -59,6 +66,8 @@ SERVICES = (
     Service("etcd (members)", "etcd_servers", "etcd_peer_port", 2380, ("etcd",)),
     Service("PostgreSQL", "database_servers", "patroni_port", 5432, ("postgres",)),
     Service("Patroni", "database_servers", "patroni_restapi_port", 8008, ("patroni",)),
+    Service("pgBackRest", "database_servers", "backup_port", 8432, ("pgbackrest",)),
+    Service("pgBackRest", "backup_servers", "backup_port", 8432, ("pgbackrest",)),
     Service("HAProxy (HTTP)", "load_balancers", "haproxy_http_port", 80, ("haproxy",), ("haproxy",)),
     Service("HAProxy (HTTPS)", "load_balancers", "haproxy_https_port", 443, ("haproxy",), ("haproxy",)),
     Service("HAProxy (statistics)", "load_balancers", "haproxy_stats_port", 8404, ("haproxy",), ("haproxy",)),
