@@ -117,7 +117,9 @@ def quote(value: str) -> str:
 
 def metrics_text(values: dict[str, float]) -> str:
     """Return gauges in the text format of Prometheus."""
-    return "".join(f"# TYPE {name.split('{')[0]} gauge\n{name} {value:g}\n" for name, value in sorted(values.items()))
+    return "".join(
+        f"# TYPE {name.split('{')[0]} gauge\n{name} {value:.15g}\n" for name, value in sorted(values.items())
+    )
 
 
 class Host:
