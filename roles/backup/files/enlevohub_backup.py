@@ -24,6 +24,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -142,6 +143,7 @@ class Host:
                 as_postgres,
                 capture_output=True,
                 text=True,
+                errors="replace",  # what a wrong passphrase decrypts to is no text
                 timeout=timeout,
                 check=False,
                 cwd="/",
@@ -156,16 +158,22 @@ class Host:
         return done.stdout
 
     def pgbackrest(self, *arguments: str, timeout: float = 120) -> str:
-        """Run pgBackRest for the stanza."""
+        """Run pgBackRest for the stanza; a repository host that does not answer is told at once."""
+        if self.settings["repository_host"]:
+            address, port = self.settings["repository_host"], self.settings["repository_port"]
+            try:
+                socket.create_connection((address, port), timeout=5).close()
+            except OSError as error:
+                raise BackupError(explained(f"ERROR: HostConnectError: {address}:{port}: {error}")) from error
         return self.run(["pgbackrest", f"--stanza={self.stanza}", *arguments], timeout)
 
     def program(self, name: str) -> str:
         """Return the path of a program of PostgreSQL."""
         return os.path.join(self.settings["program_directory"], name)
 
-    def sql(self, statement: str, database: str = "postgres", socket: str = "", timeout: float = 30) -> str:
+    def sql(self, statement: str, database: str = "postgres", at: str = "", timeout: float = 30) -> str:
         """Run SQL as superuser over the socket; returns unaligned text."""
-        where = ["-h", socket or "/var/run/postgresql", "-p", str(self.settings["port"]), "-d", database]
+        where = ["-h", at or "/var/run/postgresql", "-p", str(self.settings["port"]), "-d", database]
         command = [self.program("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", *where, "-c", statement]
         return self.run(command, timeout, {"PGCONNECT_TIMEOUT": "5"}).strip()
 
@@ -188,7 +196,7 @@ class Host:
 
     def info(self) -> dict[str, Any]:
         """Return what pgBackRest tells about the stanza."""
-        found = json.loads(self.pgbackrest("info", "--output=json", "--log-level-console=off"))
+        found = json.loads(self.pgbackrest("info", "--output=json", "--log-level-console=off"), strict=False)
         return dict(found[0]) if found else {"backup": [], "status": {"code": 1, "message": "missing stanza path"}}
 
     def backups(self) -> list[dict[str, Any]]:
@@ -197,7 +205,7 @@ class Host:
         found: list[dict[str, Any]] = info.get("backup", [])
         # 1: no stanza yet; 2: no backup yet
         if not found and info["status"]["code"] not in (0, 1, 2):
-            raise BackupError(f"the repository cannot be read: {json.dumps(info['status'])}; {self.reason()}")
+            raise BackupError(f"the repository cannot be read: {self.reason() or info['status']}")
         return found
 
     def reason(self) -> str:
@@ -206,7 +214,7 @@ class Host:
             self.pgbackrest("repo-get", f"backup/{self.stanza}/backup.info", "--log-level-console=error")
         except BackupError as error:
             return str(error)
-        return "no reason given"
+        return ""
 
     def keep(self) -> dict[str, Any]:
         """Make the stanza when it is missing, check the archive when it has not worked since the last change."""
@@ -442,13 +450,13 @@ class Host:
         shutil.chown(path, "postgres", "postgres")
         path.chmod(0o700)
 
-    def wait_for(self, what: str, question: str, wanted: str, socket: str, data: Path, timeout: float) -> None:
+    def wait_for(self, what: str, question: str, wanted: str, at: str, data: Path, timeout: float) -> None:
         """Wait until a question has the wanted answer; the server that dies meanwhile is explained."""
         deadline = time.monotonic() + timeout
         said = ""
         while time.monotonic() < deadline:
             try:
-                said = self.sql(question, socket=socket)
+                said = self.sql(question, at=at)
                 if said == wanted:
                     return
             except BackupError as error:
@@ -456,7 +464,7 @@ class Host:
                 if not (data / "postmaster.pid").exists():
                     break
             time.sleep(0.5)
-        raise BackupError(f"{what}: not within {timeout:g} s ({said}); {self.tail(Path(socket) / 'log')}")
+        raise BackupError(f"{what}: not within {timeout:g} s ({said}); {self.tail(Path(at) / 'log')}")
 
     # --- drill
 
@@ -512,18 +520,18 @@ class Host:
             "fsync": "off",
             "full_page_writes": "off",
         }
-        with self.private_server(data, place / "server", options, limit) as socket:
-            self.wait_for("recovery", "select pg_is_in_recovery()", "f", socket, data, limit)
+        with self.private_server(data, place / "server", options, limit) as at:
+            self.wait_for("recovery", "select pg_is_in_recovery()", "f", at, data, limit)
             report["recovery_seconds"] = round(time.monotonic() - began, 1)
             began = time.monotonic()
-            where = ["-h", socket, "-p", str(self.settings["port"])]
+            where = ["-h", at, "-p", str(self.settings["port"])]
             self.run(
                 [self.program("pg_amcheck"), *where, "--all", "--install-missing", "--heapallindexed", "--rootdescend"],
                 limit,
             )
             report["amcheck_seconds"] = round(time.monotonic() - began, 1)
-            report["databases"] = int(self.sql("select count(*) from pg_database where datallowconn", socket=socket))
-            beat = float(self.sql(f"select extract(epoch from beat) from {SENTINEL} where id = 1", socket=socket) or 0)
+            report["databases"] = int(self.sql("select count(*) from pg_database where datallowconn", at=at))
+            beat = float(self.sql(f"select extract(epoch from beat) from {SENTINEL} where id = 1", at=at) or 0)
             if not beat:
                 raise BackupError(f"the sentinel row is missing in the restored data (table {SENTINEL})")
             report["data_until"] = datetime.datetime.fromtimestamp(beat).astimezone().isoformat(timespec="seconds")
@@ -573,6 +581,11 @@ class Host:
             found["problems"].append(str(error))
         return found
 
+    def archive_options(self, data: Path) -> dict[str, str]:
+        """Return the commands for WAL of a database that lies elsewhere than the real one."""
+        command = f"pgbackrest --stanza={self.stanza} --pg1-path={data} --no-archive-async"
+        return {"restore_command": f'{command} archive-get %f "%p"', "archive_command": f"{command} archive-push %p"}
+
     def recovery_options(self, target: datetime.datetime | None, timeline: str, action: str) -> dict[str, str]:
         """Return the settings of a recovery."""
         options = {"recovery_target_timeline": timeline, "archive_mode": "off"}
@@ -601,45 +614,40 @@ class Host:
             )
             report: dict[str, Any] = {"restore_seconds": round(time.monotonic() - began, 1), "data_until": ""}
             if target:
-                options = {
-                    **self.recovery_options(target, timeline, "pause"),
-                    "restore_command": f"pgbackrest --stanza={self.stanza} --pg1-path={data} --no-archive-async "
-                    'archive-get %f "%p"',
-                }
-                with self.private_server(data, place / "server", options, limit) as socket:
+                options = {**self.recovery_options(target, timeline, "pause"), **self.archive_options(data)}
+                with self.private_server(data, place / "server", options, limit) as at:
                     paused = "select pg_get_wal_replay_pause_state()"
-                    self.wait_for(f"replay up to {target}", paused, "paused", socket, data, limit)
-                    report["data_until"] = self.sql("select pg_last_xact_replay_timestamp()", socket=socket)
+                    self.wait_for(f"replay up to {target}", paused, "paused", at, data, limit)
+                    report["data_until"] = self.sql("select pg_last_xact_replay_timestamp()", at=at)
         except BaseException:
             self.clear(data, place / "server")
             raise
         return report
 
     def activate(self, target: datetime.datetime | None, timeline: str) -> dict[str, Any]:
-        """Take the prepared data as the database and end its recovery; on failure the old data are back in place."""
-        limit = float(self.settings["restore_timeout"])
-        if not (self.prepared / "data").is_dir():
-            raise BackupError(f"{self.prepared}/data is missing: nothing was prepared")
+        """End the recovery of the prepared data, then let them take the place of the stopped database.
+
+        The old data are moved only when everything else has been done, so a failure leaves them where they are.
+        """
+        limit, place = float(self.settings["restore_timeout"]), self.prepared
+        data = place / "data"
+        if not data.is_dir():
+            raise BackupError(f"{data} is missing: nothing was prepared")
+        if (self.data / "postmaster.pid").exists():
+            raise BackupError(f"PostgreSQL runs on {self.data}: stop Patroni first")
+        options = {
+            **self.recovery_options(target, timeline, "promote"),
+            **self.archive_options(data),
+            "archive_mode": "on",
+        }
+        with self.private_server(data, place / "server", options, limit) as at:
+            self.wait_for("end of recovery", "select pg_is_in_recovery()", "f", at, data, limit)
+            timeline_now = int(self.sql("checkpoint; select timeline_id from pg_control_checkpoint()", at=at))
+        if (data / "postmaster.pid").exists():
+            raise BackupError(f"PostgreSQL does not stop on {data}")
         old = self.aside()
-        self.prepared.joinpath("data").rename(self.data)
-        try:
-            options = {
-                **self.recovery_options(target, timeline, "promote"),
-                "restore_command": self.settings["restore_command"],
-                "archive_mode": "on",
-                "archive_command": self.settings["archive_command"],
-            }
-            with self.private_server(self.data, self.prepared / "server", options, limit) as socket:
-                self.wait_for("end of recovery", "select pg_is_in_recovery()", "f", socket, self.data, limit)
-                timeline_now = self.sql("select timeline_id from pg_control_checkpoint()", socket=socket)
-            if (self.data / "postmaster.pid").exists():
-                raise BackupError(f"PostgreSQL does not stop on {self.data}")
-        except BaseException:
-            shutil.rmtree(self.data, ignore_errors=True)
-            if old["kept"]:
-                Path(old["kept"]).rename(self.data)
-            raise
-        shutil.rmtree(self.prepared, ignore_errors=True)
+        data.rename(self.data)
+        shutil.rmtree(place, ignore_errors=True)
         return {**old, "timeline": timeline_now}
 
     def aside(self) -> dict[str, Any]:
