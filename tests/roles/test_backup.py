@@ -182,6 +182,7 @@ def test_settings_of_a_recovery_are_taken_out_and_others_stay(program: ModuleTyp
     ("said", "cause"),
     [
         ("ERROR: [031]: CryptoError: unable to flush", "vault_backup_passphrase"),
+        ("ERROR: [029]: unable to load info file '/x/archive.info'", "vault_backup_passphrase"),
         ("ERROR: [049]: timeout connecting to '10.0.0.1:8432'", "does not answer"),
         ("ERROR: [028]: backup and archive info files exist but do not match the database", "playbooks/restore.yml"),
         ("FATAL:  recovery ended before configured recovery target was reached", "earlier"),

@@ -49,6 +49,10 @@ CAUSES = (
         "the passphrase (vault_backup_passphrase) is not the one that the repository was made with",
     ),
     (
+        r"unable to load info file",
+        "the repository was made with another passphrase than vault_backup_passphrase, or its files are gone",
+    ),
+    (
         r"HostConnectError|timeout connecting|Connection refused|No route to host",
         "the repository host or a database server does not answer: systemctl status pgbackrest there",
     ),
