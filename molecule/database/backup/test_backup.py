@@ -35,18 +35,6 @@ def backups(datacenter: Any) -> list[Any]:
     return found
 
 
-def is_archived(datacenter: Any) -> bool:
-    """Whether a segment that is closed now has reached the repository."""
-    leader = datacenter.leader()
-    datacenter.sql(
-        leader, "create table if not exists known (name text); insert into known values ('noise')", "postgres"
-    )
-    segment = datacenter.sql(leader, "select pg_walfile_name(pg_switch_wal())", "postgres")
-    question = f"select last_archived_wal >= '{segment}' from pg_stat_archiver"
-    datacenter.wait(f"{segment} in the archive", lambda: datacenter.sql(leader, question, "postgres") == "t", 120)
-    return True
-
-
 def write(datacenter: Any) -> tuple[str, str]:
     """Write a known row on the leader; returns its name and a moment after it."""
     name = uuid.uuid4().hex
@@ -54,6 +42,16 @@ def write(datacenter: Any) -> tuple[str, str]:
     datacenter.sql(leader, "create table if not exists known (name text)", "postgres")
     datacenter.sql(leader, f"insert into known values ('{name}')", "postgres")
     return name, datacenter.sql(leader, "select clock_timestamp()", "postgres")
+
+
+def is_archived(datacenter: Any) -> bool:
+    """Whether a segment that is closed now has reached the repository."""
+    leader = datacenter.leader()
+    write(datacenter)
+    segment = datacenter.sql(leader, "select pg_walfile_name(pg_switch_wal())", "postgres")
+    question = f"select left(last_archived_wal, 24) >= '{segment}' from pg_stat_archiver"
+    datacenter.wait(f"{segment} in the archive", lambda: datacenter.sql(leader, question, "postgres") == "t", 120)
+    return True
 
 
 def rows(datacenter: Any, server: str) -> set[str]:
@@ -104,7 +102,8 @@ def test_repository_that_is_away_is_told_and_wal_waits_for_it(datacenter: Any) -
     server, leader = repository(datacenter), datacenter.leader()
     datacenter.run(server, "systemctl stop pgbackrest")
     try:
-        datacenter.sql(leader, "insert into known values ('waits'); select pg_switch_wal()", "postgres")
+        write(datacenter)
+        datacenter.sql(leader, "select pg_switch_wal()", "postgres")
         datacenter.wait("waiting WAL", lambda: status(datacenter, leader)["wal_waiting_mib"] > 0, 60)
         assert "does not answer" in json.loads(datacenter.run(leader, "enlevohub-backup plan"))["problems"][0]
     finally:
