@@ -165,6 +165,27 @@ def redis_part(answers: Mapping[str, tuple[Any, str]], names: Mapping[str, str])
     return Part("Redis", rows, "; ".join(problems))
 
 
+def backup_part(answers: Mapping[str, tuple[Any, str]]) -> Part:
+    """Backups and the archive of WAL, as the hosts that have a part in it tell it. A standby has nothing to tell."""
+    rows, problems = [], []
+    for name, (answer, reason) in sorted(answers.items()):
+        found = answer or {}
+        if found.get("role") == "standby" and not found["problems"]:
+            continue
+        rows.append(
+            {
+                "host": name,
+                "part": found.get("role", "repository" if found else "unknown"),
+                "backup": " ".join(str(found[key]) for key in ("backup", "type") if key in found),
+                "hours old": found.get("backup_age_hours", ""),
+                "WAL MiB waiting": found.get("wal_waiting_mib", ""),
+                "drill days ago": found.get("drill_age_days", ""),
+            }
+        )
+        problems += [f"{name}: {problem}" for problem in ([reason] if reason else found["problems"])]
+    return Part("Backup", rows, "; ".join(problems))
+
+
 def servers_part(environment: Environment, found: Mapping[str, Container]) -> Part:
     """Every container of the lab, and whether it runs."""
     rows = [

@@ -7,7 +7,7 @@ import shlex
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from enlevohub_lab.inventory import Environment
 from enlevohub_lab.parts import (
     Part,
     Report,
+    backup_part,
     database_part,
     etcd_part,
     pools_part,
@@ -34,6 +35,7 @@ PATRONI = "sudo -n patronictl -c /etc/patroni/config.yml list -f json"
 POOLS = "sudo -n /usr/local/sbin/load-balancer-pools"
 REDIS = "sudo -n /usr/local/sbin/redis-admin status"
 STORAGE = "sudo -n /usr/local/sbin/object-storage"
+BACKUP = "sudo -n enlevohub-backup status"
 ETCD = shlex.join(
     [
         "python3",
@@ -122,8 +124,8 @@ def collect(environment: Environment, access: Access, vault: Path) -> Report:
     """
     address = public_address(environment)
 
-    def ask_each(group: str, command: str) -> dict[str, tuple[Any, str]]:
-        names = environment.groups.get(group, ())
+    def ask_each(groups: str, command: str) -> dict[str, tuple[Any, str]]:
+        names = [name for group in groups.split() for name in environment.groups.get(group, ())]
         with ThreadPoolExecutor(max_workers=8) as each:
             answers = each.map(lambda name: ask(access, str(environment.hosts[name].address), command), names)
             return dict(zip(names, answers, strict=True))
@@ -143,6 +145,8 @@ def collect(environment: Environment, access: Access, vault: Path) -> Report:
         questions["Redis"] = lambda: redis_part(ask_each("redis_servers", REDIS), names)
     if environment.groups.get("storage_servers"):
         questions["Object storage"] = lambda: storage_part(*ask_first(access, environment, "storage_servers", STORAGE))
+    if environment.groups.get("backup_servers"):
+        questions["Backup"] = lambda: backup_part(ask_each("backup_servers database_servers", BACKUP))
     with ThreadPoolExecutor(max_workers=len(questions)) as pool:
         parts = list(pool.map(lambda item: answered(*item), questions.items()))
     return Report(environment.name, address, parts)

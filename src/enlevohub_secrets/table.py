@@ -27,6 +27,7 @@ TEXT_SECRETS: dict[str, Callable[[], str]] = {
     "vault_database_replication_password": _password,
     "vault_database_rewind_password": _password,
     "vault_patroni_restapi_password": _password,
+    "vault_backup_passphrase": _password,
     "vault_jwt_secret": partial(random_text, JWT_SECRET_LENGTH),
     "vault_haproxy_stats_password": _password,
     "vault_f5_password": _password,

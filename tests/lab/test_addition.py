@@ -1,4 +1,3 @@
-
 """One more server in a lab."""
 
 import ipaddress

@@ -1,4 +1,3 @@
-
 """Where Debian packages come from, read from apt's own configuration."""
 
 from pathlib import Path

@@ -1,4 +1,3 @@
-
 """The command line of the lab, and what it runs."""
 
 import io

@@ -1,4 +1,3 @@
-
 """How a lab server becomes a container."""
 
 import ipaddress

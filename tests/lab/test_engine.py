@@ -1,4 +1,3 @@
-
 """A Docker engine that runs, or one that is started."""
 
 import io

@@ -1,4 +1,3 @@
-
 """The images of a lab and the root file system below them."""
 
 import io

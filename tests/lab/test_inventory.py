@@ -1,4 +1,3 @@
-
 """What a lab takes from the inventory."""
 
 import ipaddress

@@ -1,4 +1,3 @@
-
 """Network, keys, waiting and removal of a lab."""
 
 import io

@@ -1,4 +1,3 @@
-
 """Two commands never work on one lab."""
 
 import os

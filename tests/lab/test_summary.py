@@ -12,6 +12,7 @@ from enlevohub_lab.inventory import Environment, Host
 from enlevohub_lab.parts import (
     Part,
     Report,
+    backup_part,
     database_part,
     etcd_part,
     pools_part,
@@ -152,6 +153,23 @@ def test_storage_that_tells_a_problem_is_not_well() -> None:
 
 def test_storage_that_nobody_can_ask_is_not_well() -> None:
     assert storage_part(None, "app1: no answer").problem == "app1: no answer"
+
+
+KEEPER = {"backup": "20261126-115318F", "type": "full", "backup_age_hours": 3.0, "drill_age_days": 2.0, "problems": []}
+WRITER = {"role": "leader", "wal_waiting_mib": 0, "problems": []}
+COPIER = {"role": "standby", "problems": []}
+
+
+def test_backup_shows_the_repository_and_the_leader() -> None:
+    part = backup_part({"app3": (KEEPER, ""), "db1": (WRITER, ""), "db2": (COPIER, "")})
+    assert part.problem == ""
+    assert [(row["host"], row["part"]) for row in part.rows] == [("app3", "repository"), ("db1", "leader")]
+
+
+def test_lost_repository_host_and_its_waiting_wal_are_problems() -> None:
+    waiting = {**WRITER, "wal_waiting_mib": 96, "problems": ["WAL is not archived"]}
+    part = backup_part({"app3": (None, "no route to host"), "db1": (waiting, "")})
+    assert part.problem == "app3: no route to host; db1: WAL is not archived"
 
 
 def test_server_without_container_is_missing() -> None:

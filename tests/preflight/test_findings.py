@@ -13,13 +13,15 @@ from tests.preflight.site import Site
 HOSTS = "inventories/lab/hosts.yml"
 ALL = "group_vars/all/main.yml"
 LAB = "group_vars/lab/main.yml"
+BACKUP = "group_vars/all/backup.yml"
 VAULT = "group_vars/lab/vault.yml"
 BACKEND = "group_vars/backend_servers.yml"
 FRONTEND = "group_vars/frontend_servers.yml"
 ETCD = "group_vars/etcd_servers.yml"
 DATABASE = "group_vars/database_servers.yml"
 TIERS = (
-    "backend_servers, frontend_servers, etcd_servers, database_servers, redis_servers, storage_servers, load_balancers"
+    "backend_servers, frontend_servers, etcd_servers, database_servers, redis_servers, storage_servers, "
+    "backup_servers, load_balancers"
 )
 
 
@@ -221,6 +223,39 @@ INVENTORY = [
         warning=True,
     ),
     Defect(
+        "no_backup",
+        replaced(HOSTS, "backup_servers:\n  hosts:\n    app3:\n", "backup_servers:\n  hosts: {}\n"),
+        (BACKUP, "backup_repository:"),
+        "backup_repository",
+        "the database has no backup",
+        "add a host to backup_servers, or set backup_repository: s3",
+        warning=True,
+    ),
+    Defect(
+        "backup_on_a_database_server",
+        replaced(HOSTS, "backup_servers:\n  hosts:\n    app3:\n", "backup_servers:\n  hosts:\n    db1:\n"),
+        (HOSTS, "backup_servers:"),
+        "backup_servers",
+        "db1 holds the database as well",
+        "name a host that is no database server",
+    ),
+    Defect(
+        "two_repositories",
+        replaced(HOSTS, "backup_servers:\n  hosts:\n    app3:\n", "backup_servers:\n  hosts:\n    app2:\n    app3:\n"),
+        (HOSTS, "backup_servers:"),
+        "backup_servers",
+        "2 hosts: there is one repository",
+        "keep one host",
+    ),
+    Defect(
+        "bucket_without_endpoint",
+        appended(LAB, "backup_repository: s3\nbackup_s3: {bucket: enlevohub}"),
+        (LAB, "backup_repository:"),
+        "backup_s3",
+        "has no endpoint",
+        "set it, see roles/backup/README.md",
+    ),
+    Defect(
         "no_address",
         replaced(HOSTS, "app2: {ansible_host: 10.89.0.12}", "app2:"),
         (HOSTS, "    app2:"),
@@ -303,7 +338,7 @@ INVENTORY = [
     Defect(
         "no_priority",
         replaced(HOSTS, "  vars:\n    ansible_group_priority: 10\n", ""),
-        (f"{HOSTS}:47", ""),
+        (f"{HOSTS}:51", ""),
         "ansible_group_priority",
         "values of the tiers can win",
         "add `vars: {ansible_group_priority: 10}` to the group",
@@ -554,16 +589,16 @@ VALUES = [
     ),
     Defect(
         "old_postgresql",
-        replaced(DATABASE, "postgresql_version: 17", "postgresql_version: 12"),
-        (DATABASE, "postgresql_version: 12"),
+        replaced(ALL, "postgresql_version: 17", "postgresql_version: 12"),
+        (ALL, "postgresql_version: 12"),
         "postgresql_version",
         "PostgreSQL 12 is not supported",
         "use one of 15, 16, 17, 18",
     ),
     Defect(
         "unknown_channel",
-        replaced(DATABASE, "postgresql_channel: debian", "postgresql_channel: rpm"),
-        (DATABASE, "postgresql_channel: rpm"),
+        replaced(ALL, "postgresql_channel: debian", "postgresql_channel: rpm"),
+        (ALL, "postgresql_channel: rpm"),
         "postgresql_channel",
         "is not one of the choices",
         "use one of: debian, pgdg",

@@ -50,16 +50,19 @@ def test_names_of_labs_are_those_of_the_secrets() -> None:
     assert LAB_NAME.pattern == store.LAB_NAME.pattern
 
 
-def test_site_of_one_server_only_lacks_a_standby(site: Site) -> None:
+def test_site_of_one_server_only_lacks_a_standby_and_a_backup(site: Site) -> None:
     """All tiers on one host: a warning, no finding, when the ports of the load balancer differ from the frontend's."""
     (site.root / site.hosts_file).write_text(
         yaml.safe_dump(
             {
                 "all": {"hosts": {"one": {"ansible_host": "10.89.0.11"}}},
-                **{tier: {"hosts": {"one": None}} for tier in TIERS},
+                **{tier: {"hosts": {"one": None}} for tier in TIERS if tier != "backup_servers"},
                 "lab": {"hosts": {"one": None}, "vars": {"ansible_group_priority": 10}},
             }
         )
     )
     site.append("group_vars/lab/main.yml", "haproxy_http_port: 8080\nenlevohub_storage: filesystem")
-    assert [(item.variable, item.warning) for item in site.findings()] == [("database_servers", True)]
+    assert [(item.variable, item.warning) for item in site.findings()] == [
+        ("database_servers", True),
+        ("backup_repository", True),
+    ]

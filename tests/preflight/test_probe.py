@@ -164,6 +164,16 @@ def test_small_host_is_found_by_disk_and_memory() -> None:
     assert [item["variable"] for item in found.findings] == ["preflight_min_free_disk_mib", "preflight_min_memory_mib"]
 
 
+@pytest.mark.parametrize(("wanted", "variables"), [(1, []), (1 << 40, ["backup_min_free_disk_mib"])])
+def test_room_of_a_repository_that_is_not_there_yet_is_that_above_it(
+    tmp_path: Path, wanted: int, variables: list[str]
+) -> None:
+    space = {"path": str(tmp_path / "not" / "yet"), "min_free_mib": wanted, "variable": "backup_min_free_disk_mib"}
+    found = checks(spaces=[space])
+    found.check_spaces()
+    assert [item["variable"] for item in found.findings] == variables
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A data directory of PostgreSQL 17 with a file in it."""

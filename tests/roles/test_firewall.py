@@ -44,8 +44,23 @@ SSH = {"SSH": ("22", {ANYWHERE})}
         ("app1", {**SSH, **ETCD, **STATE, "frontend": ("80", {LB1}), "backend": ("3001-3016", {LB1, APP1})}),
         ("app2", {**SSH, **ETCD, **STATE, "backend": ("3001-3016", {LB1, APP1})}),
         (
+            "app3",
+            {
+                **SSH,
+                **ETCD,
+                "backend": ("3001-3016", {LB1, APP1}),
+                "repository of backups": ("8432", {DB1, DB2}),
+            },
+        ),
+        (
             "db1",
-            {**SSH, **ETCD, "PostgreSQL": ("5432", {APP1, APP2, APP3, DB1, DB2}), "Patroni": ("8008", {DB1, DB2})},
+            {
+                **SSH,
+                **ETCD,
+                "PostgreSQL": ("5432", {APP1, APP2, APP3, DB1, DB2}),
+                "Patroni": ("8008", {DB1, DB2}),
+                "pgBackRest of a database": ("8432", {APP3}),
+            },
         ),
         ("lb1", {**SSH, "users": ("80, 443", {ANYWHERE}), "statistics of the load balancer": ("8404", {ANYWHERE})}),
     ],
@@ -71,6 +86,8 @@ def test_rest_is_refused_after_all_that_is_opened(render: Renderer) -> None:
         ("statistics of the load balancer", "haproxy", ["haproxy_stats_port"]),
         ("PostgreSQL", "patroni", ["patroni_port"]),
         ("Patroni", "patroni", ["patroni_restapi_port"]),
+        ("repository of backups", "backup", ["backup_port"]),
+        ("pgBackRest of a database", "backup", ["backup_port"]),
         ("etcd clients", "etcd", ["etcd_client_port"]),
         ("etcd peers", "etcd", ["etcd_peer_port"]),
         ("Redis", "redis", ["redis_port"]),

@@ -9,6 +9,7 @@ from tests.conftest import ROOT, Renderer
 
 # A host on which the role runs, for every template of the role.
 HOSTS = {
+    "backup": "db1",
     "base": "app1",
     "compose_stack": "app1",
     "docker": "app1",

@@ -1,4 +1,3 @@
-
 """The certificate authority of an environment."""
 
 import datetime

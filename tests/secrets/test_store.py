@@ -1,4 +1,3 @@
-
 """Secrets are made once, kept for ever and never shown."""
 
 import os

@@ -10,20 +10,22 @@ from typing import Any
 import pytest
 
 # Who may open a connection to which port of whom, by tiers; the rest of all pairs may not.
-PORTS = {
-    22: ("all", "all"),
-    80: ("frontend_servers", "load_balancers"),
-    3001: ("backend_servers", "load_balancers frontend_servers"),
-    5432: ("database_servers", "database_servers backend_servers storage_servers"),
-    8008: ("database_servers", "database_servers"),
-    2379: ("etcd_servers", "etcd_servers database_servers frontend_servers"),
-    2380: ("etcd_servers", "etcd_servers"),
-    6379: ("redis_servers", "redis_servers backend_servers"),
-    26379: ("redis_servers", "redis_servers backend_servers"),
-    8333: ("storage_servers", "storage_servers backend_servers"),
-    9333: ("storage_servers", "storage_servers"),
-    19334: ("storage_servers", "storage_servers"),
-}
+PORTS = [
+    (22, "all", "all"),
+    (80, "frontend_servers", "load_balancers"),
+    (3001, "backend_servers", "load_balancers frontend_servers"),
+    (5432, "database_servers", "database_servers backend_servers storage_servers"),
+    (8008, "database_servers", "database_servers"),
+    (2379, "etcd_servers", "etcd_servers database_servers frontend_servers"),
+    (2380, "etcd_servers", "etcd_servers"),
+    (6379, "redis_servers", "redis_servers backend_servers"),
+    (26379, "redis_servers", "redis_servers backend_servers"),
+    (8333, "storage_servers", "storage_servers backend_servers"),
+    (9333, "storage_servers", "storage_servers"),
+    (19334, "storage_servers", "storage_servers"),
+    (8432, "backup_servers", "database_servers"),
+    (8432, "database_servers", "backup_servers"),
+]
 PROGRAM = """
 import json, socket, sys
 def opens(address, port):
@@ -48,15 +50,14 @@ def listening(datacenter: Any, host: str) -> set[int]:
 
 
 def test_hosts_reach_what_they_need_and_nothing_else(datacenter: Any, any_server: str) -> None:
-    pairs = [
-        (target, port)
-        for port, (targets, _) in PORTS.items()
+    allowed = {
+        (target, port): any_server in hosts_of(datacenter, sources)
+        for port, targets, sources in PORTS
         for target in sorted(hosts_of(datacenter, targets) - {any_server})
-    ]
-    asked = json.dumps([(datacenter.address(target), port) for target, port in pairs])
+    }
+    asked = json.dumps([(datacenter.address(target), port) for target, port in allowed])
     answers = json.loads(datacenter.run(any_server, f"python3 -c '{PROGRAM}' '{asked}'"))
-    allowed = [any_server in hosts_of(datacenter, PORTS[port][1]) for _, port in pairs]
-    assert dict(zip(pairs, answers, strict=True)) == dict(zip(pairs, allowed, strict=True))
+    assert dict(zip(allowed, answers, strict=True)) == allowed
 
 
 def test_stranger_reaches_only_what_is_for_everybody(datacenter: Any, any_server: str) -> None:

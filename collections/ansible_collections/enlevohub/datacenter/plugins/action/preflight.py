@@ -85,6 +85,11 @@ class ActionModule(ActionBase):
         }
         if "backend_servers" in groups:
             arguments["storage"] = self._external_storage(variables)
+        wanted = self._value(variables, "backup_min_free_disk_mib", 2048)
+        if "backup_servers" in groups and isinstance(wanted, int):
+            path = str(self._value(variables, "backup_path", "/var/lib/pgbackrest"))
+            space = {"path": path, "min_free_mib": wanted, "variable": "backup_min_free_disk_mib"}
+            arguments["spaces"] = [space] if path.startswith("/") else []
         for name in ("min_free_disk_mib", "min_memory_mib"):
             limit = self._task.args.get(name)
             arguments[name] = limit if isinstance(limit, int) else 0

@@ -33,6 +33,24 @@ options:
     description: Free space that /var must have, in MiB.
     type: int
     default: 0
+  spaces:
+    description: Further directories and the free space that their file systems must have.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The directory; where it does not exist yet, the nearest one above it counts.
+        type: path
+        required: true
+      min_free_mib:
+        description: Free space in MiB.
+        type: int
+        required: true
+      variable:
+        description: Variable that sets the space.
+        type: str
+        default: ""
   min_memory_mib:
     description: Memory that the host must have, in MiB.
     type: int
@@ -317,6 +335,17 @@ class Checks:
                     f"preflight_{option}", f"{self.host[key]} MiB {what}, {self.params[option]} MiB are wanted", fix
                 )
 
+    def check_spaces(self) -> None:
+        """Check the free space of further directories."""
+        for item in self.params["spaces"]:
+            path = item["path"]
+            while not os.path.isdir(path):
+                path = os.path.dirname(path)
+            free = free_mib(path)
+            if free < item["min_free_mib"]:
+                problem = f"{free} MiB free for {item['path']}, {item['min_free_mib']} MiB are wanted"
+                self.add(item["variable"], problem, "free space, or enlarge the file system")
+
     def check_address(self) -> None:
         """Check that the address of this host is its own."""
         address = self.params["address"]
@@ -405,8 +434,14 @@ def main() -> None:
         "access_key": {"type": "str", "default": "", "no_log": True},
         "secret_key": {"type": "str", "default": "", "no_log": True},
     }
+    space_spec = {
+        "path": {"type": "path", "required": True},
+        "min_free_mib": {"type": "int", "required": True},
+        "variable": {"type": "str", "default": ""},
+    }
     module = AnsibleModule(
         argument_spec={
+            "spaces": {"type": "list", "elements": "dict", "options": space_spec, "default": []},
             "systems": {"type": "dict", "default": {}},
             "min_free_disk_mib": {"type": "int", "default": 0},
             "min_memory_mib": {"type": "int", "default": 0},
@@ -430,6 +465,7 @@ def main() -> None:
     checks = Checks(module.params)
     checks.check_system()
     checks.check_space()
+    checks.check_spaces()
     checks.check_address()
     checks.check_ports()
     checks.check_storage()

@@ -170,6 +170,39 @@ def check_redis(inventory: Inventory) -> Iterator[Finding]:
         yield Finding(where, "redis_external_url", problem, "set redis_external_url")
 
 
+def check_backup(inventory: Inventory) -> Iterator[Finding]:
+    """Backups lie somewhere, and not on a database server: its loss would take both."""
+    place, repositories = inventory.place("backup_servers"), inventory.members("backup_servers")
+    repository, entry = common(inventory, "backup_repository")
+    where = entry.where if entry is not None else place
+    both = sorted({*repositories} & {*inventory.members("database_servers")})
+    if both:
+        problem = f"{', '.join(both)} holds the database as well: its loss would take the backups with it"
+        yield Finding(place, "backup_servers", problem, "name a host that is no database server")
+    if len(repositories) > 1:
+        problem = f"{len(repositories)} hosts: there is one repository"
+        yield Finding(place, "backup_servers", problem, "keep one host")
+    if repository == "host" and not repositories:
+        yield Finding(
+            where, "backup_repository", "is host, but backup_servers has none", "add a host to backup_servers"
+        )
+    if repository == "s3":
+        bucket, _ = common(inventory, "backup_s3")
+        missing = [key for key in ("endpoint", "bucket") if not isinstance(bucket, dict) or not bucket.get(key)]
+        if missing:
+            yield Finding(
+                where, "backup_s3", f"has no {' and no '.join(missing)}", "set it, see roles/backup/README.md"
+            )
+    if repository == "none" or (repository is None and not repositories):
+        yield Finding(
+            where,
+            "backup_repository",
+            "the database has no backup: an error of a person or the loss of all database servers is final",
+            "add a host to backup_servers, or set backup_repository: s3",
+            warning=True,
+        )
+
+
 def check_failure_domains(inventory: Inventory) -> Iterator[Finding]:
     """No failure domain holds the quorum of etcd."""
     members = inventory.members("etcd_servers")
@@ -284,5 +317,13 @@ def check_wiring(inventory: Inventory) -> Iterator[Finding]:
 
 def check_inventory(inventory: Inventory) -> list[Finding]:
     """Return all findings about hosts and groups."""
-    checks = (check_wiring, check_addresses, check_groups, check_environment, check_tiers, check_failure_domains)
+    checks = (
+        check_wiring,
+        check_addresses,
+        check_groups,
+        check_environment,
+        check_tiers,
+        check_backup,
+        check_failure_domains,
+    )
     return [*inventory.findings, *(finding for check in checks for finding in check(inventory))]

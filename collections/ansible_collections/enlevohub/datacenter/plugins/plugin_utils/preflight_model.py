@@ -14,6 +14,7 @@ TIERS = (
     "database_servers",
     "redis_servers",
     "storage_servers",
+    "backup_servers",
     "load_balancers",
 )
 # Environments that are containers on one machine: their secrets may lie unencrypted there.
@@ -78,6 +79,8 @@ SERVICES = (
     Service("SeaweedFS (master)", "storage_servers", "object_storage_master_port", 9333, *STORAGE),
     Service("SeaweedFS (objects)", "storage_servers", "object_storage_volume_port", 9334, *STORAGE),
     Service("SeaweedFS (names)", "storage_servers", "object_storage_filer_port", 9335, *STORAGE),
+    Service("pgBackRest", "database_servers", "backup_port", 8432, ("pgbackrest",)),
+    Service("pgBackRest", "backup_servers", "backup_port", 8432, ("pgbackrest",)),
     Service("HAProxy (HTTP)", "load_balancers", "haproxy_http_port", 80, ("haproxy",), ("haproxy",)),
     Service("HAProxy (HTTPS)", "load_balancers", "haproxy_https_port", 443, ("haproxy",), ("haproxy",)),
     Service("HAProxy (statistics)", "load_balancers", "haproxy_stats_port", 8404, ("haproxy",), ("haproxy",)),

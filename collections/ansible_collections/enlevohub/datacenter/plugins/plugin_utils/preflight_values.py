@@ -332,7 +332,7 @@ class ValueChecks:
                 port = self.port(host, service.variable, service.port)
                 if port is None:
                     continue
-                if port in taken:
+                if taken.get(port, service.variable) != service.variable:
                     clashes.setdefault((taken[port], service.variable, port), []).append(host)
                 taken.setdefault(port, service.variable)
         for (first, second, port), hosts in clashes.items():
