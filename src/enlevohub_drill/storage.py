@@ -32,7 +32,7 @@ s3 = _client()
 S3Error: type[Exception] = s3.S3Error
 
 
-class RefusedError(Exception):
+class RefusedError(RuntimeError):
     """No server did what was asked; the text says why for each."""
 
 

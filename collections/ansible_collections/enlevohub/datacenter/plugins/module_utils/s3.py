@@ -11,7 +11,7 @@ import ssl
 from urllib.parse import quote, urlsplit
 
 
-class S3Error(Exception):
+class S3Error(RuntimeError):
     """The service could not be asked; the text says why and holds no secret."""
 
 
