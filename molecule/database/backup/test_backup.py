@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from enlevohub_drill.site import ROOT
 
 WRONG = "PGBACKREST_REPO1_CIPHER_PASS=not-the-passphrase-of-the-repository"
 
@@ -128,8 +129,8 @@ def test_backup_and_archive_go_on_after_a_switchover_without_a_hand(datacenter: 
 
 def test_drill_proves_the_newest_backup(datacenter: Any) -> None:
     datacenter.playbook(playbook="playbooks/drill-restore.yml")
-    path = datacenter.variables[repository(datacenter)]["restore_report"]
-    report = json.loads(Path(path).read_text(encoding="utf-8"))
+    path = ROOT / f"build/drill-restore-{datacenter.inventory.name}.json"
+    report = json.loads(path.read_text(encoding="utf-8"))
     print(f"\n{report}")
     assert report["ok"]
     assert report["backup"] == backups(datacenter)[-1]["label"]
