@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import yaml
-from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.preflight_model import TIERS
+from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.preflight_model import LAB_NAME, TIERS
 
+from enlevohub_secrets import store
 from tests.preflight.site import Site
 
 
@@ -42,6 +43,11 @@ def test_molecule_has_no_finding_with_secrets_of_its_own(site: Site, secrets: di
     path.write_text(yaml.safe_dump(secrets))
     path.chmod(0o600)
     assert Site(site.root, "molecule").findings() == []
+
+
+def test_names_of_labs_are_those_of_the_secrets() -> None:
+    """What the secrets of are left unencrypted, preflight takes unencrypted."""
+    assert LAB_NAME.pattern == store.LAB_NAME.pattern
 
 
 def test_site_of_one_server_only_lacks_a_standby(site: Site) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TIERS = ("backend_servers", "frontend_servers", "etcd_servers", "database_servers", "load_balancers")
-LABS = ("lab", "molecule")  # their secrets may lie unencrypted on the one machine they run on
+# Environments that are containers on one machine: their secrets may lie unencrypted there.
+LAB_NAME = re.compile(r"^(lab|molecule)(_[a-z0-9]+)?$")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.preflight_inv
     environment_groups,
 )
 from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.preflight_model import (
-    LABS,
+    LAB_NAME,
     SERVICES,
     TIERS,
     Encrypted,
@@ -181,7 +181,7 @@ class ValueChecks:
                     encrypted = handle.read(14) == b"$ANSIBLE_VAULT"
                 if encrypted:
                     continue
-                if group not in LABS:
+                if not LAB_NAME.match(group):
                     self.findings.append(
                         Finding(where, "vault.yml", "the secrets are not encrypted", f"ansible-vault encrypt {where}")
                     )
