@@ -162,8 +162,12 @@ class Datacenter:
 
     def pools(self) -> list[dict[str, Any]]:
         """Return every member of the load balancer's pools with its state."""
-        found: list[dict[str, Any]] = json.loads(self.run(self.groups["load_balancers"][0], "haproxy-pools"))
+        found: list[dict[str, Any]] = json.loads(self.balancer())
         return found
+
+    def balancer(self, *words: str) -> str:
+        """Give an order to the pools of the first load balancer, whatever drives it; returns what it said."""
+        return self.run(self.groups["load_balancers"][0], " ".join(["load-balancer-pools", *words]))
 
     def journal(self) -> list[dict[str, Any]]:
         """Return the records of the journal of releases, oldest first."""

@@ -21,7 +21,7 @@ from enlevohub_lab.parts import Part, Report, database_part, etcd_part, pools_pa
 from enlevohub_lab.ssh import Access
 
 PATRONI = "sudo -n patronictl -c /etc/patroni/config.yml list -f json"
-POOLS = "sudo -n /usr/local/sbin/haproxy-pools"
+POOLS = "sudo -n /usr/local/sbin/load-balancer-pools"
 ETCD = shlex.join(
     [
         "python3",

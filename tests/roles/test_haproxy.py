@@ -168,4 +168,4 @@ def test_configuration_is_a_secret_file(render: Renderer) -> None:
 
 
 def test_script_for_pool_states_is_python(render: Renderer) -> None:
-    compile(render("haproxy", "haproxy-pools.j2", "lb1"), "haproxy-pools", "exec")
+    compile(render("haproxy", "load-balancer-pools.j2", "lb1"), "load-balancer-pools", "exec")

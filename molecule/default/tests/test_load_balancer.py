@@ -7,7 +7,7 @@ from typing import Any
 
 
 def test_every_pool_member_is_up(datacenter: Any, load_balancer: str) -> None:
-    members = json.loads(datacenter.run(load_balancer, "haproxy-pools"))
+    members = json.loads(datacenter.run(load_balancer, "load-balancer-pools"))
     assert {(item["pool"], item["member"], item["state"]) for item in members} == {
         *(("backend", name, "UP") for name in datacenter.groups["backend_servers"]),
         *(("frontend", name, "UP") for name in datacenter.groups["frontend_servers"]),

@@ -153,26 +153,26 @@ def test_too_few_other_members_stop_a_release_before_it_begins(
 ) -> None:
     before = served(datacenter)
     lost = datacenter.groups["backend_servers"][-1]
-    datacenter.run(datacenter.groups["load_balancers"][0], f"haproxy-pools drain backend {lost}")
+    datacenter.balancer("drain", "backend", lost)
     version = drill.version()
     try:
         given = ("-e", f"release={version}", *QUICK, *variants.good(version))
         run = datacenter.playbook(*given, code=2, playbook=DEPLOY)
     finally:
-        datacenter.run(datacenter.groups["load_balancers"][0], f"haproxy-pools enable backend {lost}")
+        datacenter.balancer("enable", "backend", lost)
     assert "2 must be" in run.output
     assert served(datacenter) == before
 
 
 def test_drained_member_stays_drained_over_a_converge(versions: list[str], datacenter: Datacenter) -> None:
-    balancer, server = datacenter.groups["load_balancers"][0], datacenter.groups["backend_servers"][-1]
-    datacenter.run(balancer, f"haproxy-pools drain backend {server}")
+    server = datacenter.groups["backend_servers"][-1]
+    datacenter.balancer("drain", "backend", server)
     try:
         datacenter.playbook("-e", "haproxy_check_interval=3s")  # a change that reloads HAProxy
         states = {member["member"]: member["state"] for member in datacenter.pools() if member["pool"] == "backend"}
         assert states[server].startswith("DRAIN")
     finally:
-        datacenter.run(balancer, f"haproxy-pools enable backend {server}")
+        datacenter.balancer("enable", "backend", server)
     datacenter.playbook()
 
 

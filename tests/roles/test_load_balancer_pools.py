@@ -1,4 +1,4 @@
-"""haproxy-pools: the verbs of the driver, against an admin socket that a test answers."""
+"""load-balancer-pools: the verbs of the driver, against an admin socket that a test answers."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def run(
     render: Renderer, balancer: Balancer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> Callable[..., Any]:
     """Run the program with arguments; returns what it printed, read as JSON."""
-    text = render("haproxy", "haproxy-pools.j2", "lb1")
+    text = render("haproxy", "load-balancer-pools.j2", "lb1")
     text = text.replace("/run/haproxy/admin.sock", str(tmp_path / "admin.sock"))
     text = text.replace("/var/lib/haproxy/server-state", str(tmp_path / "server-state"))
-    program = compile(text, "haproxy-pools", "exec")
+    program = compile(text, "load-balancer-pools", "exec")
 
     def call(*arguments: str) -> Any:
-        monkeypatch.setattr(sys, "argv", ["haproxy-pools", *arguments])
+        monkeypatch.setattr(sys, "argv", ["load-balancer-pools", *arguments])
         exec(program, {"__name__": "__main__"})
         said = capsys.readouterr().out
         return json.loads(said) if said else None
