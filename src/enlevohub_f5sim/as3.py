@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from enlevohub_f5sim.objects import REDIRECT, BigIp, RestError
+from enlevohub_f5sim.objects import REDIRECT, BigIp, Member, RestError
 
 VERSION = "3.56.0"
 BASE = "/mgmt/shared/appsvcs"
@@ -35,7 +35,6 @@ class As3:
     check: Check = lambda declaration: []
     endless: bool = False
     busy: int = 0
-    declared: dict[str, Any] = field(default_factory=dict)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -50,7 +49,7 @@ class As3:
             if parts[0] == "task" and len(parts) == 2:
                 return self._task(parts[1])
             if parts[0] == "declare" and method == "GET":
-                return (200, {"class": "ADC", **self.declared}) if self.declared else (204, {})
+                return (200, {"class": "ADC", **self.device.declared}) if self.device.declared else (204, {})
             if parts[0] == "declare" and method == "POST":
                 return self._declare(query, body)
         return 404, {"code": 404, "message": "not found"}
@@ -99,20 +98,32 @@ class As3:
         result: dict[str, Any] = {"code": 200, "host": "localhost", "tenant": name, "runTime": 1}
         if dry:
             result["dryRun"] = True
-        if self.declared.get(name) == content and self._is_applied(name, content):
+        if self.device.declared.get(name) == content and self._is_applied(name, content):
             return {**result, "message": "no change"}
         with self.device.lock:
-            kept = copy.deepcopy((self.device.objects, self.device.members))
+            objects = copy.deepcopy(self.device.objects)
+            members = {path: dict(found) for path, found in self.device.members.items()}  # those that count connections
             try:
                 self._apply(name, content)
             except RestError as error:
-                self.device.objects, self.device.members = kept
+                self.device.objects, self.device.members = objects, members
                 return {**result, "code": 422, "message": "declaration failed", "response": error.message}
             if dry:
-                self.device.objects, self.device.members = kept
+                self.device.objects, self.device.members = objects, members
             else:
-                self.declared[name] = copy.deepcopy(content)
+                self._go_on(members)
+                self.device.declared[name] = copy.deepcopy(content)
+                self.device.save()
         return {**result, "message": "success"}
+
+    def _go_on(self, before: dict[str, dict[str, Member]]) -> None:
+        """Let the members that stay go on with their connections, in the state that was declared."""
+        for path, members in self.device.members.items():
+            for name, made in members.items():
+                old = before.get(path, {}).get(name)
+                if old is not None and old is not made:
+                    old.session, old.state, old.description = made.session, made.state, made.description
+                    members[name] = old
 
     def _is_applied(self, tenant: str, content: dict[str, Any]) -> bool:
         """Whether nobody changed the state of a member past AS3."""
@@ -132,20 +143,19 @@ class As3:
 
     def _apply(self, tenant: str, content: dict[str, Any]) -> None:
         device = self.device
-        kept = {path: dict(members) for path, members in device.members.items() if path.startswith(f"/{tenant}/")}
         for table in device.objects.values():
             for path in [path for path in table if path.startswith(f"/{tenant}/")]:
                 del table[path]
-        for path in kept:
+        for path in [path for path in device.members if path.startswith(f"/{tenant}/")]:
             del device.members[path]
         for application, items in _applications(content):
             folder = f"/{tenant}/{application}"
             for name, item in sorted(
                 items, key=lambda pair: ORDER.index(pair[1].get("class", "")) if pair[1].get("class") in ORDER else 99
             ):
-                self._item(folder, tenant, name, item, kept)
+                self._item(folder, tenant, name, item)
 
-    def _item(self, folder: str, tenant: str, name: str, item: dict[str, Any], kept: dict[str, Any]) -> None:
+    def _item(self, folder: str, tenant: str, name: str, item: dict[str, Any]) -> None:
         device, path = self.device, f"{folder}/{name}"
         if item.get("class") == "Monitor":
             values = {
@@ -167,11 +177,7 @@ class As3:
             }
             device.create("ltm/pool", path, settings)
             for member_path, values in _members(tenant, item):
-                old = kept.get(path, {}).get(member_path)
-                made = device.put_member(path, member_path.split("/", 2)[2], tenant, values)
-                if old is not None:  # the connections of a member that stays go on
-                    made.current, made.most, made.total, made.health = old.current, old.most, old.total, old.health
-                    old.current = 0
+                device.put_member(path, member_path.split("/", 2)[2], tenant, values)
         elif item.get("class") == "HTTP_Profile":
             header = item.get("insertHeader") or {}
             values = {"insertXforwardedFor": "enabled" if item.get("xForwardedFor") else "disabled"}

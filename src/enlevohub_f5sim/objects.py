@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 VERSION = "17.1.1"
@@ -51,6 +53,7 @@ SUBCOLLECTIONS = {
     "ltm/policy": ("rules",),
 }
 RULE_PARTS = ("conditions", "actions")
+CONFIGURED = ("name", "partition", "address", "session", "state", "description")
 
 
 class RestError(Exception):
@@ -119,6 +122,8 @@ class BigIp:
         health: fixed results of the monitor by (address, port), used while no data plane asks for real.
         probing: whether a data plane asks.
         saved: how often the configuration was saved.
+        file: where a saved configuration lies, None to keep none; a device that starts reads it.
+        declared: what AS3 was given, by tenant.
         pending: whether the other device of the pair lacks a change.
         synced: what was asked for to give it.
     """
@@ -129,6 +134,8 @@ class BigIp:
     default_health: str = "up"
     probing: bool = False
     saved: int = 0
+    file: Path | None = None
+    declared: dict[str, Any] = field(default_factory=dict)
     pending: bool = False
     synced: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -141,6 +148,25 @@ class BigIp:
             for name in names:
                 self._put(kind, f"/Common/{name}", {})
         self._put("cm/device-group", "/Common/pair", {"autoSync": "disabled"})
+        if self.file is not None and self.file.exists():
+            kept = json.loads(self.file.read_text(encoding="utf-8"))
+            self.objects, self.declared = kept["objects"], kept["declared"]
+            for pool, members in kept["members"].items():
+                self.members[pool] = {item.path: item for item in (Member(**values) for values in members)}
+
+    def save(self) -> None:
+        """Keep the configuration for the next start; what was counted and asked is not part of it."""
+        self.saved += 1
+        if self.file is None:
+            return
+        members = {
+            pool: [{key: value for key, value in asdict(item).items() if key in CONFIGURED} for item in found.values()]
+            for pool, found in self.members.items()
+        }
+        text = json.dumps({"objects": self.objects, "members": members, "declared": self.declared})
+        partial = self.file.with_name(f"{self.file.name}.partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(self.file)
 
     # --- objects
 
@@ -296,7 +322,7 @@ class BigIp:
             return {"kind": "tm:sys:provision:provisioncollectionstate", "items": items}
         if parts == ["util", "bash"] and method == "POST":
             if "save sys config" in str(body.get("utilCmdArgs")):
-                self.saved += 1
+                self.save()
             return {"kind": "tm:util:bash:runstate", **body, "commandResult": "Saving running configuration...\n"}
         if parts[:1] == ["cm"]:
             return self._sync(method, parts, body)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from enlevohub_f5sim.journal import Journal
 from enlevohub_f5sim.objects import ONECONNECT, REDIRECT, BigIp, Member
 
 EVERY = 0.1
@@ -108,6 +109,7 @@ class DataPlane:
         listen: address and port of this machine for each port of a virtual server; port 0: any free one.
         ports: the ports that are listened on, by the port of the virtual server.
         hurry: seconds between two questions of the monitors, instead of what the monitors say.
+        journal: where each request is told to, with the member that got it.
     """
 
     device: BigIp
@@ -115,6 +117,7 @@ class DataPlane:
     key: Path
     listen: dict[int, tuple[str, int]]
     hurry: float = 0.0
+    journal: Journal = field(default_factory=Journal)
     ports: dict[int, int] = field(default_factory=dict)
     _servers: dict[str, asyncio.Server] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -260,16 +263,25 @@ class DataPlane:
             cookie = f"BIGipServer{pool.rsplit('/', 1)[-1]}"
             persistent = any(item.get("name") == "cookie" for item in virtual.get("persist") or [])
             member = self._choose(pool, head, cookie if persistent else "", kept, ONECONNECT in profiles)
+            told = {"began": time.time(), "pool": pool, "line": head.start}
             if member is None:
+                self.journal.write("request", **told, member="", problem="no member may get it")
                 raise GoneError("no member")
             member.current += 1
             member.total += 1
             member.most = max(member.most, member.current)
+        problem = "cut off"
         try:
-            return await self._forward(member, head, reader, writer, f"{cookie}={member.name}" if persistent else "")
+            goes_on = await self._forward(member, head, reader, writer, f"{cookie}={member.name}" if persistent else "")
+            problem = ""
+            return goes_on
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+            raise
         finally:
             with self.device.lock:
                 member.current -= 1
+            self.journal.write("request", **told, ended=time.time(), member=member.path, problem=problem)
 
     def _pool(self, virtual: dict[str, Any], path: str) -> str:
         """Return the pool for a path: the first rule of a policy that holds, else the one of the virtual server."""

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from enlevohub_f5sim import as3
+from enlevohub_f5sim.journal import Journal
 from enlevohub_f5sim.objects import BigIp, RestError
 
 LOGIN = "/mgmt/shared/authn/login"
@@ -52,7 +53,7 @@ class Fault:
 
 @dataclass
 class Request:
-    """One line of the log, with the moment it came (monotonic); no password and no token is in it."""
+    """One line of the log, with the moments it came and was answered (monotonic); no password, no token is in it."""
 
     method: str
     path: str
@@ -60,6 +61,7 @@ class Request:
     body: dict[str, Any]
     status: int
     moment: float
+    answered: float = 0.0
 
     def __str__(self) -> str:
         """Return method and path."""
@@ -76,6 +78,7 @@ class Simulator:
         log: every request, oldest first.
         tokens: tokens that are in use, and whose.
         given: all tokens that were ever given.
+        journal: where requests are told to.
     """
 
     users: dict[str, str]
@@ -87,7 +90,7 @@ class Simulator:
     given: list[str] = field(default_factory=list)
     host: str = "127.0.0.1"
     port: int = 0
-    log_file: Path | None = None
+    journal: Journal = field(default_factory=Journal)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -138,9 +141,9 @@ class Simulator:
         """Write a request to the log."""
         with self._lock:
             self.log.append(request)
-            if self.log_file is not None:
-                with self.log_file.open("a", encoding="utf-8") as handle:
-                    handle.write(json.dumps(request.__dict__) + "\n")
+        offset = time.time() - time.monotonic()
+        told = {"method": request.method, "path": request.path, "body": request.body, "status": request.status}
+        self.journal.write("rest", began=request.moment + offset, ended=request.answered + offset, **told)
 
     def writes(self) -> list[Request]:
         """Return the requests that could change the device, in their order."""
@@ -261,7 +264,7 @@ class _Handler(BaseHTTPRequestHandler):
         kept = body if isinstance(body, dict) else {}
         kept = {key: "***" if key in SECRET_KEYS else value for key, value in kept.items()}
         shown = TOKENS + "***" if path.startswith(TOKENS) else path
-        self.owner.keep(Request(self.command, shown, query, kept, status, moment))
+        self.owner.keep(Request(self.command, shown, query, kept, status, moment, time.monotonic()))
 
     def _reply(self, status: int, answer: dict[str, Any]) -> None:
         data = b"" if status == 204 else json.dumps(answer).encode()

@@ -248,7 +248,7 @@ def test_as3_only_names_its_tenant(f5: Site, bare: F5Client, request_body: dict[
 def test_as3_check_mode_ends_after_the_dry_run(f5: Site, bare: F5Client, request_body: dict[str, Any]) -> None:
     assert f5_as3.push(bare, as3(request_body), True)["changed"] is True
     assert f5.simulator.writes() == []
-    assert f5.simulator.as3.declared == {}
+    assert f5.simulator.device.declared == {}
 
 
 def test_as3_refusal_is_told_before_the_change(f5: Site, bare: F5Client, request_body: dict[str, Any]) -> None:

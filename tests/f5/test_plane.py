@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from enlevohub_f5sim.journal import Journal
 from enlevohub_f5sim.objects import ONECONNECT, REDIRECT, BigIp, Member
 from enlevohub_f5sim.plane import DataPlane
 from tests.f5.backends import Backend, running, until
@@ -196,6 +197,21 @@ def test_no_member_at_all_is_a_failure_for_the_user(stand: Stand) -> None:
         stand.write(number, "user-disabled")
     with pytest.raises((OSError, http.client.HTTPException)):
         stand.get()
+
+
+def test_journal_names_the_member_of_each_request(stand: Stand, tmp_path: Path) -> None:
+    stand.plane.journal = Journal(tmp_path / "log")
+    stand.write(1, "user-disabled")
+    stand.get("/api/v1/x?y=1")
+    stand.write(0, "user-disabled")
+    with pytest.raises((OSError, http.client.HTTPException)):
+        stand.get()
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [(line["kind"], line["pool"], line["member"], line["line"], line["problem"]) for line in lines] == [
+        ("request", POOL, stand.member(0).path, "GET /api/v1/x?y=1 HTTP/1.1", ""),
+        ("request", POOL, "", "GET /api/v1/x HTTP/1.1", "no member may get it"),
+    ]
+    assert lines[0]["ended"] >= lines[0]["began"]
 
 
 def test_virtual_server_that_goes_is_no_longer_listened_on(stand: Stand) -> None:

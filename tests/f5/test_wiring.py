@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import pytest
+import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
@@ -86,6 +87,19 @@ def test_simulator_for_a_lab_is_whole(render: Renderer) -> None:
     assert {path.rsplit("/", 1)[-1] for path in taken} == present
     unit = render("f5_simulator", "enlevohub-f5sim.service.j2", "lb1")
     assert "dummy" not in unit  # the password is in the file of the environment alone
+
+
+@pytest.mark.parametrize("role", ["haproxy", "f5_simulator"])
+def test_every_load_balancer_of_a_lab_tells_its_pools_the_same_way(role: str) -> None:
+    listed = yaml.safe_dump(load_yaml(ROOT / "roles" / role / "vars/main.yml"))
+    assert "/usr/local/sbin/load-balancer-pools" in listed
+
+
+def test_playbook_asks_no_f5_that_is_yet_to_come() -> None:
+    plays = load_yaml(ROOT / "playbooks/load_balancer.yml")
+    (condition,) = [role["when"] for play in plays for role in play["roles"] if role["role"] == "f5_pool"]
+    templar = Templar(loader=DataLoader(), variables={"load_balancer_driver": "f5", "groups": {"f5_to_come": ["lb1"]}})
+    assert templar.template(trust_as_template("{{ " + condition + " }}")) is False
 
 
 def test_simulator_needs_nothing_but_python() -> None:
