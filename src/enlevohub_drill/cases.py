@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import subprocess
 import threading
@@ -252,6 +253,24 @@ def rolling(run: PlaybookRun) -> list[float]:
         for index, line in enumerate(plays[:-1])
         if line.startswith(REPLACE)
     ]
+
+
+def at_line(site: Datacenter, words: str, action: Callable[[subprocess.Popen[str]], None], *given: str) -> int:
+    """Run deploy.yml and do something with its process once a line with the words came; returns the exit code."""
+    command = [str(BIN / "ansible-playbook"), "-i", str(site.inventory), DEPLOY, *given]
+    environment = os.environ | {"ANSIBLE_NOCOLOR": "1"}
+    done = False
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if words in line and not done:
+                done = True
+                action(process)
+        code = process.wait()
+    assert done, f"the run never said '{words}'"
+    return code
 
 
 def newest_archive() -> int:

@@ -15,7 +15,7 @@ FINGERPRINT = (
 @pytest.fixture(scope="module")
 def checked(datacenter: Any) -> tuple[dict[str, str], Any, dict[str, str]]:
     """Fingerprints before, the run of --check --diff -vvv, fingerprints after."""
-    names = datacenter.groups["molecule"]
+    names = datacenter.groups["lab"]
     before = {name: datacenter.run(name, FINGERPRINT) for name in names}
     run = datacenter.playbook("--check", "--diff", "-vvv", code=None)
     after = {name: datacenter.run(name, FINGERPRINT) for name in names}
@@ -27,7 +27,7 @@ def test_check_mode_on_blank_hosts_succeeds(checked: Any) -> None:
 
 
 def test_check_mode_on_blank_hosts_predicts_changes_on_every_host(checked: Any, datacenter: Any) -> None:
-    assert sorted(checked[1].changed) == sorted(datacenter.groups["molecule"])
+    assert sorted(checked[1].changed) == sorted(datacenter.groups["lab"])
     assert min(checked[1].changed.values()) > 0
 
 

@@ -5,7 +5,6 @@ The tests run in this order and build on each other.
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -14,8 +13,8 @@ from collections.abc import Callable
 import pytest
 
 from enlevohub_drill import variants
-from enlevohub_drill.cases import DEPLOY, Drill, one_more_server
-from enlevohub_drill.site import BIN, ROOT, Datacenter
+from enlevohub_drill.cases import DEPLOY, Drill, at_line, one_more_server
+from enlevohub_drill.site import ROOT, Datacenter
 
 ROLLBACK = "playbooks/rollback.yml"
 SCALE = "playbooks/scale.yml"
@@ -35,24 +34,6 @@ def versions(drill: Drill, datacenter: Datacenter) -> list[str]:
 def served(datacenter: Datacenter) -> set[str]:
     """Return the versions that the public address serves."""
     return {datacenter.get("/api/v1/").body["version"] for _ in range(9)}
-
-
-def at_line(datacenter: Datacenter, words: str, action: Callable[[subprocess.Popen[str]], None], *given: str) -> int:
-    """Run deploy.yml and do something once a line with the words came; returns the exit code."""
-    command = [str(BIN / "ansible-playbook"), "-i", str(datacenter.inventory), DEPLOY, *given]
-    environment = os.environ | {"ANSIBLE_NOCOLOR": "1"}
-    done = False
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if words in line and not done:
-                done = True
-                action(process)
-        code = process.wait()
-    assert done, f"the run never said '{words}'"
-    return code
 
 
 def test_rollback_needs_no_archive_and_no_build(versions: list[str], datacenter: Datacenter) -> None:
