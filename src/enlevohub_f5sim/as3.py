@@ -180,10 +180,12 @@ class As3:
                 device.put_member(path, member_path.split("/", 2)[2], tenant, values)
         elif item.get("class") == "HTTP_Profile":
             header = item.get("insertHeader") or {}
-            values = {"insertXforwardedFor": "enabled" if item.get("xForwardedFor") else "disabled"}
+            profile: dict[str, Any] = {"insertXforwardedFor": "enabled" if item.get("xForwardedFor") else "disabled"}
+            if item.get("hstsInsert"):
+                profile["hsts"] = {"mode": "enabled", "maximumAge": item["hstsPeriod"], "includeSubdomains": "disabled"}
             if header:
-                values["headerInsert"] = f"{header['name']}: {header['value']}"
-            device.create("ltm/profile/http", path, values)
+                profile["headerInsert"] = f"{header['name']}: {header['value']}"
+            device.create("ltm/profile/http", path, profile)
         elif item.get("class") == "Endpoint_Policy":
             device.create("ltm/policy", path, {})
             device.table("ltm/policy")[path]["_rules"] = [

@@ -46,6 +46,7 @@ POOL = {
     "slowRampTime": 10,
 }
 MONITOR = {"defaultsFrom": "/Common/http", "destination": "*:*", "interval": 5, "timeout": 16, "adaptive": "disabled"}
+HSTS = {"includeSubdomains": "enabled", "maximumAge": 16070400, "mode": "disabled", "preload": "disabled"}
 VIRTUAL = {"enabled": True, "ipProtocol": "tcp", "mask": "255.255.255.255", "source": "0.0.0.0/0"}
 SUBCOLLECTIONS = {
     "ltm/pool": ("members",),
@@ -478,6 +479,8 @@ class BigIp:
             self._put(kind, path, {"fqdn": {"autopopulate": "disabled"}, "ephemeral": "false", **values})
         elif kind.startswith("ltm/monitor/"):
             self._put(kind, path, {**MONITOR, **values})
+        elif kind == "ltm/profile/http":
+            self._put(kind, path, {**values, "hsts": {**HSTS, **values.get("hsts", {})}})
         else:
             self._put(kind, path, values)
 
@@ -572,6 +575,8 @@ class BigIp:
             self._put(kind, draft, {**old, "name": last(draft), "fullPath": draft, "status": "draft"})
             return self.shown(kind, draft)
         self._check(kind, body)
+        if kind == "ltm/profile/http" and "hsts" in body:
+            body = {**body, "hsts": {**self.table(kind)[path].get("hsts", HSTS), **body["hsts"]}}
         self.table(kind)[path].update(self._virtual(body) if kind == "ltm/virtual" else body)
         return self.shown(kind, path)
 

@@ -271,8 +271,9 @@ class DataPlane:
             member.total += 1
             member.most = max(member.most, member.current)
         problem = "cut off"
+        added = self._added(profiles) + ([("Set-Cookie", f"{cookie}={member.name}; path=/")] if persistent else [])
         try:
-            goes_on = await self._forward(member, head, reader, writer, f"{cookie}={member.name}" if persistent else "")
+            goes_on = await self._forward(member, head, reader, writer, added)
             problem = ""
             return goes_on
         except Exception as error:
@@ -301,6 +302,15 @@ class DataPlane:
             if value and value != "none":
                 head.put(name.strip(), value.strip())
 
+    def _added(self, profiles: list[str]) -> list[tuple[str, str]]:
+        """Return the headers that the profiles add to an answer."""
+        tables = [self.device.table("ltm/profile/http").get(path, {}).get("hsts") or {} for path in profiles]
+        return [
+            ("Strict-Transport-Security", f"max-age={hsts['maximumAge']}")
+            for hsts in tables
+            if hsts.get("mode") == "enabled"
+        ]
+
     def _choose(self, pool: str, head: Head, cookie: str, kept: dict[str, str], oneconnect: bool) -> Member | None:
         """Return the member for a request; None when no member may get it."""
         members = self.device.members.get(pool, {})
@@ -319,7 +329,11 @@ class DataPlane:
 
     @staticmethod
     async def _forward(
-        member: Member, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cookie: str
+        member: Member,
+        head: Head,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        added: list[tuple[str, str]],
     ) -> bool:
         closes = head.get("connection").lower() == "close"
         head.put("Connection", "close")
@@ -335,8 +349,7 @@ class DataPlane:
             framed = bodiless or answer.get("content-length") or answer.get("transfer-encoding")
             goes_on = bool(framed) and not closes
             answer.put("Connection", "keep-alive" if goes_on else "close")
-            if cookie:
-                answer.headers.append(("Set-Cookie", f"{cookie}; path=/"))
+            answer.headers += added
             writer.write(answer.data())
             if not bodiless:
                 await copy_body(answer, server, writer, answer=True)

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import ssl
+import sys
 import threading
 import time
 import uuid
@@ -108,7 +109,7 @@ class Simulator:
             owner = simulator
             tls = context
 
-        with ThreadingHTTPServer((self.host, self.port), Handler) as server:
+        with _Server((self.host, self.port), Handler) as server:
             server.daemon_threads = True
             self.port = int(server.server_address[1])
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="f5sim")
@@ -207,6 +208,15 @@ class Simulator:
                 del self.tokens[token]
             return 200, {}
         return 200, {"token": token, **body}
+
+
+class _Server(ThreadingHTTPServer):
+    """The listener; a client that goes away before TLS stands is no error."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell what went wrong, unless the client did."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

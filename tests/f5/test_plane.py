@@ -84,6 +84,7 @@ def build(device: BigIp, backends: list[Backend], frontend: Backend, oneconnect:
         )
     ]
     device.create("ltm/profile/http", "/Common/headers", {"insertXforwardedFor": "enabled", "headerInsert": "X-A: b"})
+    device.table("ltm/profile/http")["/Common/headers"]["hsts"] = {"mode": "enabled", "maximumAge": 77}
     profiles: list[Any] = ["/Common/tcp", "/Common/headers", {"name": "/Common/clientssl", "context": "clientside"}]
     values: dict[str, Any] = {"destination": "/Common/192.0.2.100:443", "pool": OTHER, "policies": ["/Common/paths"]}
     values["profiles"] = [*profiles, *([ONECONNECT] if oneconnect else [])]
@@ -131,6 +132,12 @@ def test_backend_is_told_who_asks(stand: Stand) -> None:
     stand.get(headers={"X-Forwarded-For": "6.6.6.6"})
     (headers,) = [item for backend in stand.backends for item in backend.headers]
     assert (headers["x-forwarded-for"], headers["x-a"]) == ("127.0.0.1", "b")
+
+
+def test_browser_is_told_to_stay_on_https(stand: Stand) -> None:
+    connection = stand.open()
+    connection.request("GET", "/")
+    assert connection.getresponse().headers["Strict-Transport-Security"] == "max-age=77"
 
 
 def test_disabled_member_gets_no_new_request_even_on_a_kept_connection(stand: Stand) -> None:

@@ -74,10 +74,17 @@ def test_virtual_servers_are_made_once(seeded: Site) -> None:
         "/Common/enlevohub_https": "/Common/192.0.2.100:443",
     }
     assert seeded.simulator.device.synced == ["config-sync to-group pair"]
+    profile = seeded.simulator.device.table("ltm/profile/http")["/Common/enlevohub_headers"]
+    assert profile["headerInsert"] == "X-Forwarded-Proto: https"
+    assert (profile["hsts"]["mode"], profile["hsts"]["maximumAge"]) == ("enabled", 31536000)
     writes = len(seeded.simulator.writes())
     again = seeded.run(**WHOLE, f5_pool_sync_group="pair")
     assert again.changed == []
     assert len(seeded.simulator.writes()) == writes
+    profile["hsts"]["mode"] = "disabled"
+    repaired = seeded.run(**WHOLE)
+    assert "~ profile /Common/enlevohub_headers: other headers" in repaired.said
+    assert profile["hsts"]["mode"] == "enabled"
 
 
 def test_member_is_added_before_another_leaves(f5: Site) -> None:

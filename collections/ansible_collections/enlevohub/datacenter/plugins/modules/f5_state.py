@@ -50,7 +50,7 @@ options:
     elements: str
     default: []
   virtuals:
-    description: Full paths of virtual servers and policies.
+    description: Full paths of virtual servers, policies and HTTP profiles.
     type: list
     elements: str
     default: []
@@ -104,7 +104,7 @@ monitors:
   type: dict
   returned: always
 virtuals:
-  description: Virtual servers and policies by their path; null for one that does not exist.
+  description: Virtual servers, policies and HTTP profiles by their path; null for one that does not exist.
   type: dict
   returned: always
 nodes:
@@ -188,8 +188,18 @@ def read_pool(client: F5Client, path: str) -> dict[str, Any] | None:
     return {**{key: pool.get(key) for key in kept}, "members": members}
 
 
+def headers_of(profile: dict[str, Any]) -> dict[str, Any]:
+    """Return what an HTTP profile adds to requests and answers."""
+    hsts = profile.get("hsts") or {}
+    return {
+        "header": str(profile.get("headerInsert") or ""),
+        "forwarded_for": profile.get("insertXforwardedFor") == "enabled",
+        "stay_on_https": int(hsts.get("maximumAge") or 0) if hsts.get("mode") == "enabled" else 0,
+    }
+
+
 def read_virtual(client: F5Client, path: str) -> dict[str, Any] | None:
-    """Return a virtual server with the paths of its policies, or a policy with its rules; None when there is none."""
+    """Return a virtual server with its policies, a policy with its rules, or a profile with its headers, or None."""
     found = client.find(f"/mgmt/tm/ltm/virtual/{resource(path)}")
     if found is not None:
         policies = client.get(f"/mgmt/tm/ltm/virtual/{resource(path)}/policies").get("items", [])
@@ -200,7 +210,8 @@ def read_virtual(client: F5Client, path: str) -> dict[str, Any] | None:
         }
     address = f"/mgmt/tm/ltm/policy/{resource(path)}"
     if client.find(address) is None:
-        return None
+        profile = client.find(f"/mgmt/tm/ltm/profile/http/{resource(path)}")
+        return None if profile is None else headers_of(profile)
     rules: list[list[str]] = []
     items = client.get(f"{address}/rules?expandSubcollections=true").get("items", [])
     for rule in sorted(items, key=lambda item: int(item.get("ordinal", 0))):

@@ -10,6 +10,8 @@ SEND = "GET {path} HTTP/1.0\\r\\n\\r\\n"
 RECEIVE = "^HTTP/1\\.[01] 200"
 # Where nobody drives the F5, a backend that drains says so itself: no new connections, and those under way go on.
 RECEIVE_DISABLE = "^HTTP/1\\.[01] 503"
+# Seconds for which a browser that came once asks by HTTPS only (Strict-Transport-Security).
+STAY_ON_HTTPS = 31536000
 
 
 def member_name(node: str, port: int) -> str:
@@ -106,7 +108,12 @@ def _virtual(pools: list[dict[str, Any]], folder: str, options: dict[str, Any]) 
         "http": {"name": redirect, "path": f"{folder}/{redirect}", "port": 80},
         "https": {"name": f"{prefix}_https", "path": f"{folder}/{prefix}_https", "port": 443},
         "policy": {"name": f"{prefix}_paths", "path": f"{folder}/{prefix}_paths", "rules": rules},
-        "profile": {"name": f"{prefix}_headers", "path": f"{folder}/{prefix}_headers"},
+        "profile": {
+            "name": f"{prefix}_headers",
+            "path": f"{folder}/{prefix}_headers",
+            "header": "X-Forwarded-Proto: https",
+            "stay_on_https": STAY_ON_HTTPS,
+        },
         "pool": default[0] if default else "",
         "ssl_profile": options["ssl_profile"],
         "snat": options["snat"],

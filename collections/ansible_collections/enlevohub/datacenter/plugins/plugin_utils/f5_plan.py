@@ -202,6 +202,12 @@ def _virtual_differences(virtual: dict[str, Any], present: dict[str, Any]) -> li
             found.append(f"~ virtual server {virtual[part]['path']}: pool {have.get('pool')} -> {virtual['pool']}")
         if part == "https" and virtual["policy"]["path"] not in have.get("policies", []):
             found.append(f"~ virtual server {virtual[part]['path']}: without the policy {virtual['policy']['path']}")
+    profile = present.get(virtual["profile"]["path"])
+    headers = {"header": virtual["profile"]["header"], "forwarded_for": True}
+    if profile is None:
+        found.append(f"+ profile {virtual['profile']['path']}")
+    elif profile != {**headers, "stay_on_https": virtual["profile"]["stay_on_https"]}:
+        found.append(f"~ profile {virtual['profile']['path']}: other headers")
     policy = present.get(virtual["policy"]["path"])
     wanted = [(rule["name"], rule["operand"], rule["value"], rule["pool"]) for rule in virtual["policy"]["rules"]]
     if policy is None:

@@ -94,7 +94,10 @@ def _virtual(model: dict[str, Any]) -> dict[str, Any]:
         virtual["profile"]["name"]: {
             "class": "HTTP_Profile",
             "xForwardedFor": True,
-            "insertHeader": {"name": "X-Forwarded-Proto", "value": "https"},
+            "insertHeader": dict(zip(("name", "value"), virtual["profile"]["header"].split(": "), strict=True)),
+            "hstsInsert": True,
+            "hstsPeriod": virtual["profile"]["stay_on_https"],
+            "hstsIncludeSubdomains": False,
         },
         virtual["policy"]["name"]: {
             "class": "Endpoint_Policy",
@@ -272,7 +275,8 @@ def _virtual_lines(virtual: dict[str, Any], partition: str) -> list[str]:
     draft = f"/{partition}/Drafts/{virtual['policy']['name']}"
     return [
         f"create ltm profile http {virtual['profile']['path']} {{ defaults-from /Common/http "
-        f"insert-xforwarded-for enabled header-insert {_quoted('X-Forwarded-Proto: https')} }}",
+        f"insert-xforwarded-for enabled header-insert {_quoted(virtual['profile']['header'])} "
+        f"hsts {{ mode enabled maximum-age {virtual['profile']['stay_on_https']} include-subdomains disabled }} }}",
         f"create ltm policy {draft} {{ strategy /Common/first-match requires add {{ http }} "
         f"controls add {{ forwarding }} rules add {{ {rules} }} }}",
         f"publish ltm policy {draft}",
