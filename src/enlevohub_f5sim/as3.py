@@ -49,7 +49,8 @@ class As3:
             if parts[0] == "task" and len(parts) == 2:
                 return self._task(parts[1])
             if parts[0] == "declare" and method == "GET":
-                return (200, {"class": "ADC", **self.device.declared}) if self.device.declared else (204, {})
+                wanted = {name: item for name, item in self.device.declared.items() if parts[1:] in ([], [name])}
+                return (200, {"class": "ADC", "schemaVersion": VERSION, **wanted}) if wanted else (204, {})
             if parts[0] == "declare" and method == "POST":
                 return self._declare(query, body)
         return 404, {"code": 404, "message": "not found"}

@@ -222,9 +222,16 @@ def request_body() -> dict[str, Any]:
     return f5_declaration(model("as3"))
 
 
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the module keeps lies in a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+
+
 def as3(request: dict[str, Any], **changed: Any) -> dict[str, Any]:
     """Return the parameters of the module."""
-    return {"declaration": request, "tenant": "EnlevoHub", "dry_run": True, "timeout": 20, **changed}
+    given = {"declaration": request, "tenant": "EnlevoHub", "dry_run": True, "timeout": 20, "keep": "rollback.json"}
+    return {**given, **changed}
 
 
 def test_as3_changes_once(f5: Site, bare: F5Client, request_body: dict[str, Any]) -> None:
@@ -235,6 +242,25 @@ def test_as3_changes_once(f5: Site, bare: F5Client, request_body: dict[str, Any]
     again = f5_as3.push(bare, as3(request_body), False)
     assert again["changed"] is False
     assert len(f5.simulator.writes()) == before
+
+
+def test_way_back_of_as3_is_what_the_tenant_had(
+    f5: Site, bare: F5Client, request_body: dict[str, Any], tmp_path: Path
+) -> None:
+    def back() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((tmp_path / "rollback.json").read_text())
+        return found
+
+    f5_as3.push(bare, as3(request_body), False)
+    nothing = back()
+    assert nothing["declaration"]["EnlevoHub"] == {"class": "Tenant"}
+    states = {"backend 192.0.2.12 3001": {"admin": "disabled", "remark": ""}}
+    f5_as3.push(bare, as3(f5_declaration(model("as3"), states)), False)
+    assert back()["declaration"]["EnlevoHub"] == request_body["declaration"]["EnlevoHub"]
+    f5_as3.push(bare, as3(back()), False)
+    assert f5.simulator.device.member("/EnlevoHub/enlevohub/enlevohub_backend", "app2:3001").session == "user-enabled"
+    f5_as3.push(bare, as3(nothing), False)
+    assert not [path for path in f5.simulator.device.members if path.startswith("/EnlevoHub/")]
 
 
 def test_as3_only_names_its_tenant(f5: Site, bare: F5Client, request_body: dict[str, Any]) -> None:

@@ -74,6 +74,7 @@ def test_declaration_counts_on_what_is_under_way(kept: Site, monkeypatch: pytest
     path = "/EnlevoHub/enlevohub/enlevohub_backend"
     declaration = f5_declaration(f5_model(pools(), {**OPTIONS, "method": "as3"}))
     given = {"declaration": declaration, "tenant": "EnlevoHub", "dry_run": True, "timeout": 20}
+    given["keep"] = str(kept.directory / "rollback.json")
     with F5Client({**provider, "validate_certs": True}, delay=0) as client:
         f5_as3.push(client, given, False)
         under_way = kept.simulator.device.member(path, "app1:3001")

@@ -211,6 +211,45 @@ def test_way_back_removes_a_pool_that_was_not_there() -> None:
     assert f"delete ltm pool {BACKEND}" in f5_rollback(model(), blank(model()))
 
 
+def test_way_back_removes_what_was_not_there_before_what_it_uses() -> None:
+    whole = f5_model(pools(), {**OPTIONS, "method": "modules", "virtual_servers": True, "address": "192.0.2.100"})
+    assert f5_rollback(whole, blank(whole)).splitlines() == [
+        "delete ltm virtual /Common/enlevohub_https",
+        "delete ltm virtual /Common/enlevohub_http",
+        "delete ltm policy /Common/enlevohub_paths",
+        "delete ltm profile http /Common/enlevohub_headers",
+        f"delete ltm pool {BACKEND}",
+        f"delete ltm pool {FRONTEND}",
+        f"delete ltm monitor http {BACKEND}_health",
+        f"delete ltm monitor http {FRONTEND}_health",
+        "save sys config",
+    ]
+
+
+def test_way_back_has_the_settings_of_before() -> None:
+    whole = f5_model(pools(), {**OPTIONS, "method": "modules", "virtual_servers": True, "address": "192.0.2.100"})
+    state = present(whole)
+    state["monitors"][f"{BACKEND}_health"] = {"send": 'GET "/"\\r\\n', "recv": "200", "interval": 7, "timeout": 9}
+    state["virtuals"] = {
+        "/Common/enlevohub_https": {"destination": "/Common/192.0.2.9:443", "pool": "", "policies": ["/Common/old"]},
+        "/Common/enlevohub_http": {"destination": "/Common/192.0.2.9:80", "pool": "", "policies": []},
+        "/Common/enlevohub_paths": {"rules": [["api", "equals", "/api", "/Common/old_pool"]]},
+        "/Common/enlevohub_headers": {"header": "", "forwarded_for": False, "stay_on_https": 0},
+    }
+    text = f5_rollback(whole, state)
+    for line in (
+        "modify ltm virtual /Common/enlevohub_https destination /Common/192.0.2.9:443 pool none "
+        "policies replace-all-with { /Common/old }",
+        "modify ltm virtual /Common/enlevohub_http destination /Common/192.0.2.9:80 pool none policies none",
+        "# /Common/enlevohub_paths had the rule api: path equals /api, pool /Common/old_pool",
+        "modify ltm profile http /Common/enlevohub_headers insert-xforwarded-for disabled "
+        'header-insert "none" hsts { mode disabled }',
+        f"modify ltm monitor http {BACKEND}_health send "
+        r'"GET \"/\"\\r\\n" recv "200" interval 7 timeout 9',
+    ):
+        assert line in text.splitlines()
+
+
 def test_way_back_of_a_blank_f5_ends_with_a_saved_configuration() -> None:
     assert f5_rollback(model(), blank(model())).endswith("save sys config\n")
 

@@ -52,6 +52,11 @@ options:
     description: Whether a dry run comes first. On some versions it answers with an error of its own.
     type: bool
     default: true
+  keep:
+    description:
+      - File on the control machine for the declaration that the tenant had before a change. Posting it is the way back.
+    type: path
+    required: true
   timeout:
     description: Seconds until the task must have ended.
     type: float
@@ -73,6 +78,7 @@ EXAMPLES = r"""
     provider: "{{ f5 }}"
     tenant: EnlevoHub
     declaration: "{{ lookup('ansible.builtin.file', 'as3.json') | from_json }}"
+    keep: rollback.json
 """
 
 RETURN = r"""
@@ -87,6 +93,7 @@ version:
 """
 
 import copy
+import json
 import time
 from typing import Any
 
@@ -135,6 +142,18 @@ def end_of_task(client: F5Client, answer: dict[str, Any], timeout: float) -> dic
         time.sleep(EVERY)
 
 
+def keep_before(client: F5Client, parameters: dict[str, Any], schema: str) -> None:
+    """Write the declaration of the tenant as it is; a tenant that is not there is one without content."""
+    tenant = parameters["tenant"]
+    status, answer = client.call("GET", f"{BASE}/declare/{tenant}", accept=(200, 204, 404))
+    found = answer if status == 200 else {}
+    content = found.get(tenant) or {"class": "Tenant"}
+    before = {"class": "ADC", "schemaVersion": found.get("schemaVersion", schema), "updateMode": "selective"}
+    request = {"class": "AS3", "action": "deploy", "persist": True, "declaration": {**before, tenant: content}}
+    with open(parameters["keep"], "w", encoding="utf-8") as handle:
+        handle.write(json.dumps(request, indent=2) + "\n")
+
+
 def push(client: F5Client, parameters: dict[str, Any], check: bool) -> dict[str, Any]:
     """Make the dry run and the change; returns changed, results and version."""
     try:
@@ -159,6 +178,7 @@ def push(client: F5Client, parameters: dict[str, Any], check: bool) -> dict[str,
         changed = any(item.get("message") != "no change" for item in results)
         if check or not changed:
             return {"changed": changed, "results": results, "version": information["version"]}
+    keep_before(client, parameters, schema)
     status, answer = client.call("POST", address + "?async=true", parameters["declaration"], accept)
     if status == 202:
         answer = end_of_task(client, answer, parameters["timeout"])
@@ -178,6 +198,7 @@ def main() -> None:
             "declaration": {"type": "dict", "required": True},
             "tenant": {"type": "str", "required": True},
             "dry_run": {"type": "bool", "default": True},
+            "keep": {"type": "path", "required": True},
             "timeout": {"type": "float", "default": 300},
             "tries": {"type": "int", "default": 3},
             "delay": {"type": "float", "default": 2},

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.f5_model import member_name
-from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.f5_render import SESSIONS
+from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.f5_render import SESSIONS, quoted
 
 OURS = "EnlevoHub: "
 NEW = "EnlevoHub: new, enabled when the monitor says up"
@@ -218,8 +218,11 @@ def _virtual_differences(virtual: dict[str, Any], present: dict[str, Any]) -> li
 
 
 def f5_rollback(model: dict[str, Any], state: dict[str, Any]) -> str:
-    """Return the tmsh commands that bring the pools of a model back to a state that was read."""
-    lines: list[str] = []
+    """Return the tmsh commands that bring the objects of a model back to a state that was read.
+
+    What was not there goes in the order in which nothing that goes is still in use.
+    """
+    lines = _virtual_rollback(model["virtual"], state["virtuals"]) if model["virtual"] else []
     for pool in model["pools"]:
         present = state["pools"].get(pool["path"])
         if present is None:
@@ -237,7 +240,51 @@ def f5_rollback(model: dict[str, Any], state: dict[str, Any]) -> str:
                 f"modify ltm pool {pool['path']} load-balancing-mode {present.get('loadBalancingMode')} "
                 f"monitor {str(present.get('monitor') or 'none').strip()} slow-ramp-time {present.get('slowRampTime')}"
             )
+    for monitor in model["monitors"]:
+        present = state["monitors"].get(monitor["path"])
+        if present is None:
+            lines.append(f"delete ltm monitor http {monitor['path']}")
+        else:
+            lines.append(
+                f"modify ltm monitor http {monitor['path']} send {quoted(str(present.get('send') or ''))} "
+                f"recv {quoted(str(present.get('recv') or ''))} interval {present.get('interval')} "
+                f"timeout {present.get('timeout')}"
+            )
     return "\n".join([*lines, "save sys config"]) + "\n"
+
+
+def _virtual_rollback(virtual: dict[str, Any], present: dict[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for part in ("https", "http"):
+        path = virtual[part]["path"]
+        have = present.get(path)
+        if have is None:
+            lines.append(f"delete ltm virtual {path}")
+        else:
+            policies = " ".join(have["policies"])
+            lines.append(
+                f"modify ltm virtual {path} destination {have['destination']} pool {have['pool'] or 'none'} "
+                f"policies {f'replace-all-with {{ {policies} }}' if policies else 'none'}"
+            )
+    policy, profile = present.get(virtual["policy"]["path"]), present.get(virtual["profile"]["path"])
+    if policy is None:
+        lines.append(f"delete ltm policy {virtual['policy']['path']}")
+    else:
+        lines += [
+            f"# {virtual['policy']['path']} had the rule {name}: path {operand} {value}, pool {pool}"
+            for name, operand, value, pool in policy["rules"]
+        ]
+    if profile is None:
+        lines.append(f"delete ltm profile http {virtual['profile']['path']}")
+    else:
+        forwarded = "enabled" if profile["forwarded_for"] else "disabled"
+        seconds = profile["stay_on_https"]
+        stay = f"mode enabled maximum-age {seconds}" if seconds else "mode disabled"
+        lines.append(
+            f"modify ltm profile http {virtual['profile']['path']} insert-xforwarded-for {forwarded} "
+            f"header-insert {quoted(profile['header'] or 'none')} hsts {{ {stay} }}"
+        )
+    return lines
 
 
 def plain_remark(text: str) -> str:

@@ -214,7 +214,7 @@ def _is_address(text: str) -> bool:
     return (not domain or domain.isdigit()) and (not mask or mask.isdigit())
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Return a text for tmsh: a backslash and a quotation mark are taken literally."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
@@ -225,8 +225,8 @@ def f5_script(model: dict[str, Any]) -> str:
     for monitor in model["monitors"]:
         lines.append(
             f"create ltm monitor http {monitor['path']} {{ defaults-from /Common/http interval {monitor['interval']} "
-            f"timeout {monitor['timeout']} send {_quoted(monitor['send'])} recv {_quoted(monitor['receive'])}"
-            + (f" recv-disable {_quoted(monitor['receive_disable'])}" if monitor["receive_disable"] else "")
+            f"timeout {monitor['timeout']} send {quoted(monitor['send'])} recv {quoted(monitor['receive'])}"
+            + (f" recv-disable {quoted(monitor['receive_disable'])}" if monitor["receive_disable"] else "")
             + " }"
         )
     addresses = {member["node"]: member["address"] for pool in model["pools"] for member in pool["members"]}
@@ -275,7 +275,7 @@ def _virtual_lines(virtual: dict[str, Any], partition: str) -> list[str]:
     draft = f"/{partition}/Drafts/{virtual['policy']['name']}"
     return [
         f"create ltm profile http {virtual['profile']['path']} {{ defaults-from /Common/http "
-        f"insert-xforwarded-for enabled header-insert {_quoted(virtual['profile']['header'])} "
+        f"insert-xforwarded-for enabled header-insert {quoted(virtual['profile']['header'])} "
         f"hsts {{ mode enabled maximum-age {virtual['profile']['stay_on_https']} include-subdomains disabled }} }}",
         f"create ltm policy {draft} {{ strategy /Common/first-match requires add {{ http }} "
         f"controls add {{ forwarding }} rules add {{ {rules} }} }}",
