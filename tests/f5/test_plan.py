@@ -138,6 +138,16 @@ def test_more_removals_than_allowed_are_refused() -> None:
     assert "f5_pool_removals" in problem
 
 
+def test_members_that_a_run_drained_for_good_may_all_leave() -> None:
+    """Fewer copies per server, or a server with several, are many members at once."""
+    more = model(hosts={**HOSTS, "app4": "192.0.2.14", "app5": "192.0.2.15"})
+    state = present(more, app4="disabled", app5="disabled")
+    for member in state["pools"][BACKEND]["members"][3:]:
+        member["description"] = DRAINED
+    plan = f5_plan(model(), state, 0)
+    assert (plan["problems"], [item["member"] for item in plan["remove"]]) == ([], ["app4:3001", "app5:3001"])
+
+
 def test_no_pool_is_emptied() -> None:
     wanted = model()
     wanted["pools"][0]["members"] = []

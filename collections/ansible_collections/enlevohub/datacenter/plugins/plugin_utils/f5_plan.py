@@ -33,7 +33,7 @@ def f5_plan(model: dict[str, Any], state: dict[str, Any], removals: int) -> dict
     Args:
         model: see :func:`f5_model`.
         state: what ``enlevohub.datacenter.f5_state`` returned: pools, monitors, nodes, virtuals.
-        removals: how many members may leave in this run.
+        removals: how many members may leave in this run that no run of this project drained before.
 
     Returns:
         ``problems`` (nothing may be written when there are any), ``monitors``, ``pools``, ``virtual`` (whether it
@@ -74,10 +74,11 @@ def f5_plan(model: dict[str, Any], state: dict[str, Any], removals: int) -> dict
         differs = _virtual_differences(model["virtual"], state["virtuals"])
         plan["virtual"] = bool(differs)
         lines += differs
-    if len(plan["remove"]) > removals:
-        names = ", ".join(f"{item['member']} of {item['path']}" for item in plan["remove"])
+    unexpected = [item for item in plan["remove"] if not item["ours"]]
+    if len(unexpected) > removals:
+        names = ", ".join(f"{item['member']} of {item['path']}" for item in unexpected)
         plan["problems"].append(
-            f"{len(plan['remove'])} members would leave ({names}), at most {removals} may in one run. Correct the "
+            f"{len(unexpected)} members would leave ({names}), at most {removals} may in one run. Correct the "
             "inventory, or allow it with f5_pool_removals"
         )
     leaving = {(item["path"], item["member"]) for item in plan["remove"]}
@@ -166,7 +167,12 @@ def _pool(
         lines.append(f"+ member {entry['member']} of {pool['path']} ({member['address']})")
     for have in members.values():
         plan["remove"].append(
-            {**_entry(pool, have["node"], have), "member": have["name"], "connections": have["connections"]}
+            {
+                **_entry(pool, have["node"], have),
+                "member": have["name"],
+                "connections": have["connections"],
+                "ours": have["description"].startswith(OURS),
+            }
         )
         lines.append(
             f"- member {have['name']} of {pool['path']} ({have['address']}, {have['connections']} connections)"
