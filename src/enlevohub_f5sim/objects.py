@@ -47,6 +47,28 @@ POOL = {
 }
 MONITOR = {"defaultsFrom": "/Common/http", "destination": "*:*", "interval": 5, "timeout": 16, "adaptive": "disabled"}
 HSTS = {"includeSubdomains": "enabled", "maximumAge": 16070400, "mode": "disabled", "preload": "disabled"}
+# The modules read all of it before they change one part.
+HTTP_PROFILE = {
+    "enforcement": {
+        "excessClientHeaders": "reject",
+        "excessServerHeaders": "reject",
+        "knownMethods": ["CONNECT", "DELETE", "GET", "HEAD", "LOCK", "OPTIONS", "POST", "PROPFIND", "PUT", "TRACE"],
+        "maxHeaderCount": 64,
+        "maxHeaderSize": 32768,
+        "maxRequests": 0,
+        "oversizeClientHeaders": "reject",
+        "oversizeServerHeaders": "reject",
+        "pipeline": "allow",
+        "truncatedRedirects": "disabled",
+        "unknownMethod": "allow",
+    },
+    "sflow": {
+        "pollInterval": 0,
+        "pollIntervalGlobal": "yes",
+        "samplingRate": 0,
+        "samplingRateGlobal": "yes",
+    },
+}
 VIRTUAL = {"enabled": True, "ipProtocol": "tcp", "mask": "255.255.255.255", "source": "0.0.0.0/0"}
 SUBCOLLECTIONS = {
     "ltm/pool": ("members",),
@@ -480,7 +502,7 @@ class BigIp:
         elif kind.startswith("ltm/monitor/"):
             self._put(kind, path, {**MONITOR, **values})
         elif kind == "ltm/profile/http":
-            self._put(kind, path, {**values, "hsts": {**HSTS, **values.get("hsts", {})}})
+            self._put(kind, path, {**HTTP_PROFILE, **values, "hsts": {**HSTS, **values.get("hsts", {})}})
         else:
             self._put(kind, path, values)
 
