@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleFilterError
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 from ansible_collections.enlevohub.datacenter.plugins.filter import stack
+
+from tests.conftest import ROOT
 
 DEFAULTS: dict[str, Any] = {"restart": "always", "healthcheck": {"interval": "10s"}}
 SERVICES: dict[str, dict[str, Any]] = {
@@ -113,6 +118,20 @@ def test_references_are_kept_by_name() -> None:
 )
 def test_plan_puts_the_host_into_groups(plan: dict[str, Any], groups: list[str]) -> None:
     assert stack.rollout_groups(plan) == groups
+
+
+def test_host_that_was_left_drained_is_rolled_before_the_others() -> None:
+    plan = {"action": "rollout", "kept": True, "surplus": []}
+    assert stack.rollout_groups(plan, unfinished=True) == ["rollout", "changed", "keep", "unfinished"]
+    assert "unfinished" not in stack.rollout_groups({**plan, "action": "create"}, unfinished=True)
+    inventory = InventoryManager(DataLoader(), parse=False)
+    for group, hosts in (("backend_rollout", ["app2", "app1", "app3"]), ("backend_unfinished", ["app3"])):
+        inventory.add_group(group)
+        for host in hosts:
+            inventory.add_host(host, group)
+    plays = yaml.safe_load((ROOT / "playbooks/application.yml").read_text(encoding="utf-8"))
+    (play,) = [item for item in plays if item["name"] == "Replace one backend after the other"]
+    assert [host.name for host in inventory.get_hosts(play["hosts"])] == ["app3", "app2", "app1"]
 
 
 def test_touched_hosts_go_back_last_one_first_and_the_others_get_their_files_back() -> None:

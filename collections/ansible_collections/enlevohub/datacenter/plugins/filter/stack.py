@@ -40,11 +40,18 @@ def identities(images: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     return {name: {key: image[key] for key in ("reference", "id")} for name, image in images.items()}
 
 
-def rollout_groups(plan: dict[str, Any]) -> list[str]:
-    """Return the groups, without the name of the stack, that a host joins after the plan of ``compose_stack``."""
+def rollout_groups(plan: dict[str, Any], unfinished: bool = False) -> list[str]:
+    """Return the groups, without the name of the stack, that a host joins after the plan of ``compose_stack``.
+
+    Args:
+        plan: what the module returned.
+        unfinished: whether an interrupted run left the host drained; it is rolled before the others then.
+    """
     groups = [] if plan["action"] == "current" else [plan["action"], "changed"]
     if groups or not plan["kept"]:
         groups.append("keep")
+    if unfinished and plan["action"] == "rollout":
+        groups.append("unfinished")
     return groups + (["surplus"] if plan["surplus"] else [])
 
 
