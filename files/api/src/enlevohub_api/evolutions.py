@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-from litestar import Router, delete, get, patch, post
-from litestar.params import FromPath
-
 from enlevohub_api.children import delete_child, read_in_project, rows
 from enlevohub_api.construction_schemas import EvolutionBody, EvolutionChanges
 from enlevohub_api.database import Connection
@@ -29,6 +26,7 @@ from enlevohub_api.sql import (
     set_list,
 )
 from enlevohub_api.validation import parse_body, to_utc
+from enlevohub_api.web import Router, delete, get, patch, post
 
 _NOT_FOUND = "Evolução não encontrada"
 
@@ -62,7 +60,7 @@ async def _stored_keys(connection: Connection, project: uuid.UUID, photos: list[
 
 
 @get("/", guards=[requires("projects:view")], summary="List records of progress", responses=failures(401, 403, 404))
-async def list_evolutions(request: Request, project_id: FromPath[str]) -> list[EvolutionWithUser]:
+async def list_evolutions(request: Request, project_id: str) -> list[EvolutionWithUser]:
     """Give all records of a project, newest first."""
     query = rows(
         f"""select {_WITH_USER} from evolutions e join users who on who.id = e.reported_by
@@ -77,7 +75,7 @@ async def list_evolutions(request: Request, project_id: FromPath[str]) -> list[E
     "/", guards=[requires("projects:edit")], summary="Record progress", responses=failures(400, 401, 403, 404, 409, 413)
 )
 async def create_evolution(
-    request: Request, project_id: FromPath[str], idempotency_key: IdempotencyKey = None
+    request: Request, project_id: str, idempotency_key: IdempotencyKey = None
 ) -> EvolutionWithUser:
     """Add a record; the caller is who reported it."""
     caller, raw = caller_of(request), await request.body()
@@ -101,11 +99,11 @@ async def create_evolution(
 
 
 @patch(
-    "/{evolution_id:str}", guards=[requires("projects:edit")], summary="Change a record of progress",
+    "/{evolution_id}", guards=[requires("projects:edit")], summary="Change a record of progress",
     responses=failures(400, 401, 403, 404, 413),
 )  # fmt: skip
 async def change_evolution(
-    request: Request, project_id: FromPath[str], evolution_id: FromPath[str]
+    request: Request, project_id: str, evolution_id: str
 ) -> EvolutionWithUser:
     """Change the fields that are sent."""
     caller = caller_of(request)
@@ -140,17 +138,17 @@ async def change_evolution(
 
 
 @delete(
-    "/{evolution_id:str}", status_code=200, guards=[requires("projects:delete")], summary="Delete a record of progress",
+    "/{evolution_id}", status_code=200, guards=[requires("projects:delete")], summary="Delete a record of progress",
     responses=failures(401, 403, 404),
 )  # fmt: skip
-async def delete_evolution(request: Request, project_id: FromPath[str], evolution_id: FromPath[str]) -> MessageAnswer:
+async def delete_evolution(request: Request, project_id: str, evolution_id: str) -> MessageAnswer:
     """Delete a record; stored photos stay."""
     await delete_child(request, project_id, "evolutions", evolution_id, _NOT_FOUND)
     return MessageAnswer("Evolução excluída")
 
 
 evolutions_router = Router(
-    path="/projects/{project_id:str}/evolutions",
+    path="/projects/{project_id}/evolutions",
     route_handlers=[list_evolutions, create_evolution, change_evolution, delete_evolution],
     tags=["evolutions"],
 )

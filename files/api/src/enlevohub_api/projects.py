@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
-from litestar import Router, delete, get, patch, post
-from litestar.params import FromPath, QueryParameter
+from msgspec import Meta
 
 from enlevohub_api.construction_schemas import DashboardStats, ProjectChanged, ProjectChanges, ProjectStatistics
 from enlevohub_api.database import Connection
@@ -49,6 +48,7 @@ from enlevohub_api.sql import (
     visible_projects,
 )
 from enlevohub_api.validation import parse_body, to_utc
+from enlevohub_api.web import Router, delete, get, patch, post
 
 SORT_COLUMNS: dict[str, str] = {
     "name": "p.name",
@@ -121,12 +121,12 @@ def sign_photos(request: Request, evolutions: Iterable[Evolution]) -> None:
 @get("/", guards=[requires("projects:view")], summary="List projects", responses=failures(400, 401, 403))
 async def list_projects(
     request: Request,
-    page: Annotated[int, QueryParameter(ge=1, le=1_000_000)] = 1,
-    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 10,
-    search: Annotated[str | None, QueryParameter(max_length=200)] = None,
-    status: Annotated[ProjectStatus | None, QueryParameter()] = None,
-    sort_by: Annotated[SortField, QueryParameter(name="sortBy")] = "createdAt",
-    sort_order: Annotated[SortOrder, QueryParameter(name="sortOrder")] = "desc",
+    page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1,
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10,
+    search: Annotated[str, Meta(max_length=200)] | None = None,
+    status: ProjectStatus | None = None,
+    sort_by: SortField = "createdAt",
+    sort_order: SortOrder = "desc",
 ) -> ProjectPage:
     """Give one page of the caller's projects, each with its latest evolution."""
     conditions = visible_projects(caller_of(request))
@@ -220,8 +220,8 @@ async def dashboard_stats(request: Request) -> DashboardStats:
     return stats
 
 
-@get("/{project_id:str}", guards=[requires("projects:view")], summary="One project", responses=failures(401, 403, 404))
-async def get_project(request: Request, project_id: FromPath[str]) -> ProjectDetail:
+@get("/{project_id}", guards=[requires("projects:view")], summary="One project", responses=failures(401, 403, 404))
+async def get_project(request: Request, project_id: str) -> ProjectDetail:
     """Give a project with all its evolutions and units."""
     visible = visible_project(caller_of(request), project_id)
     query = f"select to_json(answer) from (select {_DETAIL} from projects p where {visible.where}) answer"
@@ -235,10 +235,10 @@ async def get_project(request: Request, project_id: FromPath[str]) -> ProjectDet
 
 
 @patch(
-    "/{project_id:str}", guards=[requires("projects:edit")], summary="Change a project",
+    "/{project_id}", guards=[requires("projects:edit")], summary="Change a project",
     responses=failures(400, 401, 403, 404, 413),
 )  # fmt: skip
-async def change_project(request: Request, project_id: FromPath[str]) -> ProjectChanged:
+async def change_project(request: Request, project_id: str) -> ProjectChanged:
     """Change the fields that are sent."""
     sent = sent_fields(parse_body(await request.body(), ProjectChanges))
     for field, name in _DATES.items():
@@ -263,10 +263,10 @@ async def change_project(request: Request, project_id: FromPath[str]) -> Project
 
 
 @delete(
-    "/{project_id:str}", status_code=200, guards=[requires("projects:delete")], summary="Delete a project",
+    "/{project_id}", status_code=200, guards=[requires("projects:delete")], summary="Delete a project",
     responses=failures(401, 403, 404),
 )  # fmt: skip
-async def delete_project(request: Request, project_id: FromPath[str]) -> MessageAnswer:
+async def delete_project(request: Request, project_id: str) -> MessageAnswer:
     """Delete a project with all its rows; stored photos stay."""
     visible = visible_project(caller_of(request), project_id)
     deleted = await services_of(request).database.write(
@@ -280,10 +280,10 @@ async def delete_project(request: Request, project_id: FromPath[str]) -> Message
 
 
 @get(
-    "/{project_id:str}/statistics", guards=[requires("projects:view")], summary="Numbers of a project",
+    "/{project_id}/statistics", guards=[requires("projects:view")], summary="Numbers of a project",
     responses=failures(401, 403, 404),
 )  # fmt: skip
-async def project_statistics(request: Request, project_id: FromPath[str]) -> ProjectStatistics:
+async def project_statistics(request: Request, project_id: str) -> ProjectStatistics:
     """Count a project's units by status; activities and money are not kept by this service."""
     visible = visible_project(caller_of(request), project_id)
     query = f"""

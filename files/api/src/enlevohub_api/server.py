@@ -23,12 +23,11 @@ from enlevohub_api.images import Images
 from enlevohub_api.logs import configure_logging
 from enlevohub_api.mail import Mailer
 from enlevohub_api.metrics import Metrics, metrics_server
-from enlevohub_api.middleware import Drain
 from enlevohub_api.passwords import Passwords
 from enlevohub_api.photos import PhotoUrls
 from enlevohub_api.redis_link import RedisLink
 from enlevohub_api.revocation import Revocations
-from enlevohub_api.services import Services
+from enlevohub_api.services import Drain, Services
 from enlevohub_api.settings import Settings
 from enlevohub_api.storage import open_storage
 from enlevohub_api.tokens import Tokens
