@@ -112,8 +112,8 @@ async def levantamento_item_count() -> Count:
 
 
 @get(
-    "/projects/{project_id}/progress", guards=[requires("activities:view")], summary="Progress of activities",
-    responses=failures(401, 403, 404),
+    "/projects/{project_id}/progress", guards=[requires("activities:view", late=True)],
+    summary="Progress of activities", responses=failures(401, 403, 404),
 )  # fmt: skip
 async def progress(request: Request, project_id: str) -> Progress:
     """Give no activities."""
@@ -122,8 +122,8 @@ async def progress(request: Request, project_id: str) -> Progress:
 
 
 @get(
-    "/projects/{project_id}/activities", guards=[requires("activities:view")], summary="Activities of a project",
-    responses=failures(401, 403, 404),
+    "/projects/{project_id}/activities", guards=[requires("activities:view", late=True)],
+    summary="Activities of a project", responses=failures(401, 403, 404),
 )  # fmt: skip
 async def activities(request: Request, project_id: str) -> list[dict[str, Any]]:
     """Give no activities."""
@@ -132,7 +132,7 @@ async def activities(request: Request, project_id: str) -> list[dict[str, Any]]:
 
 
 @get(
-    "/projects/{project_id}/activities/review-summary", guards=[requires("activities:view")],
+    "/projects/{project_id}/activities/review-summary", guards=[requires("activities:view", late=True)],
     summary="Activities to review", responses=failures(401, 403, 404),
 )  # fmt: skip
 async def review_summary(request: Request, project_id: str) -> Review:
@@ -142,7 +142,7 @@ async def review_summary(request: Request, project_id: str) -> Review:
 
 
 @get(
-    "/projects/{project_id}/measurements", guards=[requires("activities:view")],
+    "/projects/{project_id}/measurements", guards=[requires("activities:view", late=True)],
     summary="Measurements of a project", responses=failures(400, 401, 403, 404),
 )  # fmt: skip
 async def measurements(request: Request, project_id: str, page: Page = 1, limit: Limit = 10) -> EmptyPage:
@@ -152,8 +152,8 @@ async def measurements(request: Request, project_id: str, page: Page = 1, limit:
 
 
 @get(
-    "/projects/{project_id}/levantamento-report", guards=[requires("projects:view")], summary="Levantamento report",
-    responses=failures(401, 403, 404),
+    "/projects/{project_id}/levantamento-report", guards=[requires("projects:view", late=True)],
+    summary="Levantamento report", responses=failures(401, 403, 404),
 )  # fmt: skip
 async def levantamento_report(request: Request, project_id: str) -> Report:
     """Give a report without items."""
@@ -164,7 +164,7 @@ async def levantamento_report(request: Request, project_id: str) -> Report:
 
 
 @get(
-    "/contractors/project/{project_id}", guards=[requires("contractors:view")],
+    "/contractors/project/{project_id}", guards=[requires("contractors:view", late=True)],
     summary="Contractors of a project", responses=failures(401, 403, 404),
 )  # fmt: skip
 async def project_contractors(request: Request, project_id: str) -> list[dict[str, Any]]:

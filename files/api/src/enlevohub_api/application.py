@@ -20,7 +20,7 @@ from enlevohub_api.errors import answer_to, is_outage, unauthorized
 from enlevohub_api.logs import REQUEST_ID, log_request
 from enlevohub_api.metrics import UNKNOWN_ROUTE
 from enlevohub_api.services import Services
-from enlevohub_api.web import Receive, Request, Response, Routes, Scope, Send, Stream, WrongMethod
+from enlevohub_api.web import Receive, Request, Response, Routes, Scope, Send, Stream, Written, WrongMethod
 
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}")
 _METHODS = b"DELETE, GET, HEAD, PATCH, POST, PUT"
@@ -70,7 +70,9 @@ class Application:
         status, route = 500, UNKNOWN_ROUTE
         try:
             answer, default, route = await self._answer(scope, receive)
-            if isinstance(answer, (Response, Stream)):
+            if isinstance(answer, Written):
+                status, headers, body = default, [_JSON_TYPE], answer.body
+            elif isinstance(answer, (Response, Stream)):
                 status = answer.status_code
                 headers = _headers_of(answer)
                 body = b"" if isinstance(answer, Stream) or status in (204, 304) else answer.payload()

@@ -33,7 +33,7 @@ json_build_object('units', (select count(*) from units u where u.block_id = b.id
 """
 
 
-@get("/", guards=[requires("units:view")], summary="List blocks", responses=failures(401, 403, 404))
+@get("/", guards=[requires("units:view", late=True)], summary="List blocks", responses=failures(401, 403, 404))
 async def list_blocks(request: Request, project_id: str) -> list[Block]:
     """Give all blocks of a project by name."""
     query = rows(f"select {_COLUMNS} from blocks b where b.project_id = p.id order by b.name")

@@ -120,7 +120,7 @@ async def _read(connection: Connection, plan: uuid.UUID) -> FloorPlan:
     return found
 
 
-@get("/", guards=[requires("units:view")], summary="List floor plans", responses=failures(401, 403, 404))
+@get("/", guards=[requires("units:view", late=True)], summary="List floor plans", responses=failures(401, 403, 404))
 async def list_floor_plans(request: Request, project_id: str) -> list[FloorPlan]:
     """Give all floor plans of a project by name."""
     query = rows(f"select {_COLUMNS} from floor_plans f where f.project_id = p.id order by f.name")

@@ -16,10 +16,10 @@ from msgspec import Meta
 
 from enlevohub_api.database import Connection, OutcomeUnknown
 from enlevohub_api.errors import ApiError
-from enlevohub_api.services import Request, caller_of, services_of
+from enlevohub_api.services import Request, caller_of, prove, services_of
 from enlevohub_api.web import Header
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 
 LIFE = "12 hours"
 """How long a key is remembered."""
@@ -64,6 +64,7 @@ async def write_once(
     database = services_of(request).database
     if key is None:
         return await database.write(work)
+    await prove(request)
     user = uuid.UUID(caller_of(request).user_id)
     fingerprint = hashlib.sha256(f"{request.method} {request.path}\n".encode() + raw).digest()
 

@@ -19,7 +19,7 @@ from enlevohub_api.storage import Storage
 from enlevohub_api.tokens import AccessClaims, TokenError, Tokens
 from enlevohub_api.web import Guard, Request
 
-__all__ = ["Drain", "Request", "Services", "caller_of", "requires", "services_of"]
+__all__ = ["Drain", "Request", "Services", "caller_of", "prove", "requires", "services_of"]
 
 
 class Drain:
@@ -93,6 +93,13 @@ def requires(
         request.caller = claims
 
     return guard
+
+
+async def prove(request: Request) -> None:
+    """Ask whether the caller's session stands, if nobody has yet. Raises ApiError 401."""
+    claims, request.unproven = request.unproven, None
+    if claims is not None and not await request.services.revocations.stands(claims):
+        raise unauthorized()
 
 
 def caller_of(request: Request) -> AccessClaims:

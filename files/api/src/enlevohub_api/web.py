@@ -18,7 +18,7 @@ import typing
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeAlias, TypeVar, Union
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -34,6 +34,8 @@ Scope: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+T = TypeVar("T")
 
 JSON = "application/json"
 MAX_JSON_BODY = 1024 * 1024
@@ -152,6 +154,13 @@ class Stream:
 
 
 @dataclass(frozen=True)
+class Written(Generic[T]):
+    """The JSON of an answer that is written already, and its type for the document."""
+
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Header:
     """Annotates a parameter that is a header."""
 
@@ -222,7 +231,8 @@ class Operation:
         self.options = options
         self.guards = tuple(options.guards)
         hints = typing.get_type_hints(function, include_extras=True)
-        self.answer = hints.pop("return")
+        answer = hints.pop("return")
+        self.answer = typing.get_args(answer)[0] if typing.get_origin(answer) is Written else answer
         self._takes_request = hints.pop("request", None) is not None
         self._hints = hints
         self.status = options.status_code or (201 if method == "POST" else 200)
