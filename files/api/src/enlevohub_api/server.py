@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
+import uvloop
 
 from enlevohub_api.app import create_app
 from enlevohub_api.database import Database
@@ -100,7 +101,8 @@ def serve(settings: Settings) -> int:
     """Answer requests until a signal ends the service; give the exit code."""
     configure_logging(settings.log_level)
     try:
-        return asyncio.run(_serve(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(settings))
     except SystemExit:
         # So the server leaves when it cannot listen; it has logged why.
         logger.error("cannot start", extra={"port": settings.port, "metrics_port": settings.metrics_port})
