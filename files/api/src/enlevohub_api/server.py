@@ -142,6 +142,7 @@ async def _serve(settings: Settings) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         lifespan="on",
         ws="none",
