@@ -7,7 +7,6 @@ web application read an answer from its own origin.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import time
 import uuid
@@ -89,9 +88,8 @@ class Application:
                 headers.append((b"connection", b"close"))
             await send({"type": "http.response.start", "status": status, "headers": headers})
             if isinstance(answer, Stream):
-                async with contextlib.aclosing(answer.body) as chunks:
-                    async for chunk in chunks:
-                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                async for chunk in answer.body:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": body})
         finally:
             drain.running -= 1

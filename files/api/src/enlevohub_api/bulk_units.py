@@ -116,9 +116,7 @@ async def preview_generate(request: Request, project_id: str) -> BulkPreview:
     "/bulk-generate", guards=[requires("units:create")], summary="Make the units of the wizard",
     responses=failures(400, 401, 403, 404, 409, 413),
 )  # fmt: skip
-async def bulk_generate(
-    request: Request, project_id: str, idempotency_key: IdempotencyKey = None
-) -> CountAnswer:
+async def bulk_generate(request: Request, project_id: str, idempotency_key: IdempotencyKey = None) -> CountAnswer:
     """Make all units or, when a code exists, none."""
     caller, raw = caller_of(request), await request.body()
     body = parse_body(raw, BulkBody)
@@ -158,9 +156,7 @@ async def bulk_generate(
     "/bulk-delete", status_code=200, guards=[requires("units:delete")], summary="Delete units",
     responses=failures(400, 401, 403, 404, 409, 413),
 )  # fmt: skip
-async def bulk_delete(
-    request: Request, project_id: str, idempotency_key: IdempotencyKey = None
-) -> CountAnswer:
+async def bulk_delete(request: Request, project_id: str, idempotency_key: IdempotencyKey = None) -> CountAnswer:
     """Delete those of the units that are the project's."""
     caller, raw = caller_of(request), await request.body()
     body = parse_body(raw, BulkDeleteBody)

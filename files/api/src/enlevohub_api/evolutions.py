@@ -108,9 +108,7 @@ async def create_evolution(
     "/{evolution_id}", guards=[requires("projects:edit")], summary="Change a record of progress",
     responses=failures(400, 401, 403, 404, 413),
 )  # fmt: skip
-async def change_evolution(
-    request: Request, project_id: str, evolution_id: str
-) -> Written[EvolutionWithUser]:
+async def change_evolution(request: Request, project_id: str, evolution_id: str) -> Written[EvolutionWithUser]:
     """Change the fields that are sent."""
     caller = caller_of(request)
     sent = sent_fields(parse_body(await request.body(), EvolutionChanges))

@@ -133,9 +133,7 @@ async def list_floor_plans(request: Request, project_id: str) -> list[FloorPlan]
     summary="Create a floor plan",
     responses=failures(400, 401, 403, 404, 409, 413),
 )
-async def create_floor_plan(
-    request: Request, project_id: str, idempotency_key: IdempotencyKey = None
-) -> FloorPlan:
+async def create_floor_plan(request: Request, project_id: str, idempotency_key: IdempotencyKey = None) -> FloorPlan:
     """Add a floor plan; its name is new in the project."""
     caller, raw = caller_of(request), await request.body()
     body = parse_body(raw, FloorPlanBody)

@@ -61,6 +61,7 @@ SORT_COLUMNS: dict[str, str] = {
     "budget": "p.budget",
 }
 
+
 # The schema has no activities, purchase orders or financial transactions, so a project has none of them.
 def _count(*none: str) -> str:
     """Write the numbers of a project's children; those of ``none`` are 0."""

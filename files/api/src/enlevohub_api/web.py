@@ -265,7 +265,8 @@ class Mounted:
         self.status = operation.status
         self.max_body = operation.options.max_body
         self.path_names = tuple(part[1:-1] for part in path.split("/") if part.startswith("{"))
-        query, headers = [], []
+        query: list[Parameter] = []
+        headers: list[Parameter] = []
         defaults = inspect.signature(operation.function).parameters
         for argument, kind in operation._hints.items():
             if argument in self.path_names:
