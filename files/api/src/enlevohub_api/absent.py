@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Router, get
-from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, QueryParameter
+from msgspec import Meta
 
 from enlevohub_api.children import read_in_project
 from enlevohub_api.documented import failures
 from enlevohub_api.schemas import Camel, Pagination, paginate
 from enlevohub_api.services import Request, requires
+from enlevohub_api.web import Operation, Router, get
 
-Page = Annotated[int, QueryParameter(ge=1, le=1_000_000)]
-Limit = Annotated[int, QueryParameter(ge=1, le=100)]
+Page = Annotated[int, Meta(ge=1, le=1_000_000)]
+Limit = Annotated[int, Meta(ge=1, le=100)]
 
 _SEES = "select to_json(true)"
 
@@ -95,7 +94,7 @@ class FinancialDashboard(Camel):
     recent_transactions: list[dict[str, Any]]
 
 
-def _empty_list(path: str, permission: str, summary: str, default: int) -> HTTPRouteHandler:
+def _empty_list(path: str, permission: str, summary: str, default: int) -> Operation:
     @get(path, guards=[requires(permission)], summary=summary, responses=failures(400, 401, 403))
     async def handler(page: Page = 1, limit: Limit = default) -> EmptyPage:
         return EmptyPage(data=[], pagination=paginate(page, limit, 0))
@@ -113,50 +112,50 @@ async def levantamento_item_count() -> Count:
 
 
 @get(
-    "/projects/{project_id:str}/progress", guards=[requires("activities:view")], summary="Progress of activities",
-    responses=failures(401, 403, 404),
+    "/projects/{project_id}/progress", guards=[requires("activities:view", late=True)],
+    summary="Progress of activities", responses=failures(401, 403, 404),
 )  # fmt: skip
-async def progress(request: Request, project_id: FromPath[str]) -> Progress:
+async def progress(request: Request, project_id: str) -> Progress:
     """Give no activities."""
     await read_in_project(request, project_id, bool, _SEES)
     return Progress(0, [])
 
 
 @get(
-    "/projects/{project_id:str}/activities", guards=[requires("activities:view")], summary="Activities of a project",
-    responses=failures(401, 403, 404),
+    "/projects/{project_id}/activities", guards=[requires("activities:view", late=True)],
+    summary="Activities of a project", responses=failures(401, 403, 404),
 )  # fmt: skip
-async def activities(request: Request, project_id: FromPath[str]) -> list[dict[str, Any]]:
+async def activities(request: Request, project_id: str) -> list[dict[str, Any]]:
     """Give no activities."""
     await read_in_project(request, project_id, bool, _SEES)
     return []
 
 
 @get(
-    "/projects/{project_id:str}/activities/review-summary", guards=[requires("activities:view")],
+    "/projects/{project_id}/activities/review-summary", guards=[requires("activities:view", late=True)],
     summary="Activities to review", responses=failures(401, 403, 404),
 )  # fmt: skip
-async def review_summary(request: Request, project_id: FromPath[str]) -> Review:
+async def review_summary(request: Request, project_id: str) -> Review:
     """Give no activities."""
     await read_in_project(request, project_id, bool, _SEES)
     return Review(ReviewSummary(0, 0, 0), [])
 
 
 @get(
-    "/projects/{project_id:str}/measurements", guards=[requires("activities:view")],
+    "/projects/{project_id}/measurements", guards=[requires("activities:view", late=True)],
     summary="Measurements of a project", responses=failures(400, 401, 403, 404),
 )  # fmt: skip
-async def measurements(request: Request, project_id: FromPath[str], page: Page = 1, limit: Limit = 10) -> EmptyPage:
+async def measurements(request: Request, project_id: str, page: Page = 1, limit: Limit = 10) -> EmptyPage:
     """Give no measurements."""
     await read_in_project(request, project_id, bool, _SEES)
     return EmptyPage(data=[], pagination=paginate(page, limit, 0))
 
 
 @get(
-    "/projects/{project_id:str}/levantamento-report", guards=[requires("projects:view")], summary="Levantamento report",
-    responses=failures(401, 403, 404),
+    "/projects/{project_id}/levantamento-report", guards=[requires("projects:view", late=True)],
+    summary="Levantamento report", responses=failures(401, 403, 404),
 )  # fmt: skip
-async def levantamento_report(request: Request, project_id: FromPath[str]) -> Report:
+async def levantamento_report(request: Request, project_id: str) -> Report:
     """Give a report without items."""
     project = await read_in_project(
         request, project_id, ReportProject, "select json_build_object('id', p.id, 'name', p.name)"
@@ -165,10 +164,10 @@ async def levantamento_report(request: Request, project_id: FromPath[str]) -> Re
 
 
 @get(
-    "/contractors/project/{project_id:str}", guards=[requires("contractors:view")],
+    "/contractors/project/{project_id}", guards=[requires("contractors:view", late=True)],
     summary="Contractors of a project", responses=failures(401, 403, 404),
 )  # fmt: skip
-async def project_contractors(request: Request, project_id: FromPath[str]) -> list[dict[str, Any]]:
+async def project_contractors(request: Request, project_id: str) -> list[dict[str, Any]]:
     """Give no contractors."""
     await read_in_project(request, project_id, bool, _SEES)
     return []

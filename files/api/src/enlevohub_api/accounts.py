@@ -10,7 +10,6 @@ from typing import Annotated
 
 import asyncpg
 import msgspec
-from litestar import get, patch, post
 from msgspec import UNSET, Meta, UnsetType
 
 from enlevohub_api.database import Connection
@@ -32,6 +31,7 @@ from enlevohub_api.schemas import (
 from enlevohub_api.services import Request, Services, caller_of, requires, services_of
 from enlevohub_api.sessions import end_sessions, text_or_none
 from enlevohub_api.validation import parse_body
+from enlevohub_api.web import get, patch, post
 
 logger = logging.getLogger(__name__)
 

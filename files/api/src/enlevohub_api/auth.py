@@ -6,7 +6,6 @@ import uuid
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Router, post
 from msgspec import Meta
 
 from enlevohub_api.accounts import change_password, forgot_password, me, reset_password, update_profile
@@ -31,6 +30,7 @@ from enlevohub_api.services import Request, Services, caller_of, requires, servi
 from enlevohub_api.sessions import ACCOUNT, SessionEnded, end_sessions, open_session, rotate
 from enlevohub_api.tokens import TokenError
 from enlevohub_api.validation import parse_body
+from enlevohub_api.web import Router, post
 
 Document = Annotated[str, Meta(min_length=11, max_length=50)]
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from litestar import Router, delete, get, patch, post
-from litestar.params import FromPath
-
 from enlevohub_api.children import delete_child, read_in_project, rows
 from enlevohub_api.construction_schemas import Block, BlockBody, BlockChanges
 from enlevohub_api.database import Connection
@@ -24,6 +21,7 @@ from enlevohub_api.sql import (
     set_list,
 )
 from enlevohub_api.validation import parse_body
+from enlevohub_api.web import Router, delete, get, patch, post
 
 _NOT_FOUND = "Bloco não encontrado"
 _RULES = {"blocks_project_id_name_key": "Já existe um bloco com este nome no projeto"}
@@ -35,8 +33,8 @@ json_build_object('units', (select count(*) from units u where u.block_id = b.id
 """
 
 
-@get("/", guards=[requires("units:view")], summary="List blocks", responses=failures(401, 403, 404))
-async def list_blocks(request: Request, project_id: FromPath[str]) -> list[Block]:
+@get("/", guards=[requires("units:view", late=True)], summary="List blocks", responses=failures(401, 403, 404))
+async def list_blocks(request: Request, project_id: str) -> list[Block]:
     """Give all blocks of a project by name."""
     query = rows(f"select {_COLUMNS} from blocks b where b.project_id = p.id order by b.name")
     return await read_in_project(request, project_id, list[Block], query)
@@ -45,7 +43,7 @@ async def list_blocks(request: Request, project_id: FromPath[str]) -> list[Block
 @post(
     "/", guards=[requires("units:create")], summary="Create a block", responses=failures(400, 401, 403, 404, 409, 413)
 )
-async def create_block(request: Request, project_id: FromPath[str], idempotency_key: IdempotencyKey = None) -> Block:
+async def create_block(request: Request, project_id: str, idempotency_key: IdempotencyKey = None) -> Block:
     """Add a block; its name is new in the project."""
     caller, raw = caller_of(request), await request.body()
     body = parse_body(raw, BlockBody)
@@ -65,10 +63,10 @@ async def create_block(request: Request, project_id: FromPath[str], idempotency_
 
 
 @patch(
-    "/{block_id:str}", guards=[requires("units:edit")], summary="Change a block",
+    "/{block_id}", guards=[requires("units:edit")], summary="Change a block",
     responses=failures(400, 401, 403, 404, 413),
 )  # fmt: skip
-async def change_block(request: Request, project_id: FromPath[str], block_id: FromPath[str]) -> Block:
+async def change_block(request: Request, project_id: str, block_id: str) -> Block:
     """Change the fields that are sent."""
     caller = caller_of(request)
     sent = sent_fields(parse_body(await request.body(), BlockChanges))
@@ -91,17 +89,17 @@ async def change_block(request: Request, project_id: FromPath[str], block_id: Fr
 
 
 @delete(
-    "/{block_id:str}", status_code=200, guards=[requires("units:delete")], summary="Delete a block",
+    "/{block_id}", status_code=200, guards=[requires("units:delete")], summary="Delete a block",
     responses=failures(401, 403, 404),
 )  # fmt: skip
-async def delete_block(request: Request, project_id: FromPath[str], block_id: FromPath[str]) -> MessageAnswer:
+async def delete_block(request: Request, project_id: str, block_id: str) -> MessageAnswer:
     """Delete a block; its units stay without one."""
     await delete_child(request, project_id, "blocks", block_id, _NOT_FOUND)
     return MessageAnswer("Bloco excluído")
 
 
 blocks_router = Router(
-    path="/projects/{project_id:str}/blocks",
+    path="/projects/{project_id}/blocks",
     route_handlers=[list_blocks, create_block, change_block, delete_block],
     tags=["units"],
 )

@@ -6,8 +6,6 @@ import uuid
 from collections.abc import Iterator
 
 import asyncpg
-from litestar import post
-from litestar.params import FromPath
 
 from enlevohub_api.construction_schemas import BulkBody, BulkDeleteBody, BulkPreview, CountAnswer, PlannedUnit
 from enlevohub_api.database import Connection
@@ -17,6 +15,7 @@ from enlevohub_api.idempotency import IdempotencyKey, write_once
 from enlevohub_api.services import Request, caller_of, requires, services_of
 from enlevohub_api.sql import UNIT_RULES, business_rules, decimal, lock_project
 from enlevohub_api.validation import parse_body
+from enlevohub_api.web import post
 
 MAX_UNITS = 5000
 """Units of one request."""
@@ -101,7 +100,7 @@ async def _planned(connection: Connection, project: uuid.UUID, body: BulkBody) -
     "/preview-generate", status_code=200, guards=[requires("units:create")], summary="Show the units of the wizard",
     responses=failures(400, 401, 403, 404, 413),
 )  # fmt: skip
-async def preview_generate(request: Request, project_id: FromPath[str]) -> BulkPreview:
+async def preview_generate(request: Request, project_id: str) -> BulkPreview:
     """Give the units that `bulk-generate` would make; nothing is written."""
     caller = caller_of(request)
     body = parse_body(await request.body(), BulkBody)
@@ -117,9 +116,7 @@ async def preview_generate(request: Request, project_id: FromPath[str]) -> BulkP
     "/bulk-generate", guards=[requires("units:create")], summary="Make the units of the wizard",
     responses=failures(400, 401, 403, 404, 409, 413),
 )  # fmt: skip
-async def bulk_generate(
-    request: Request, project_id: FromPath[str], idempotency_key: IdempotencyKey = None
-) -> CountAnswer:
+async def bulk_generate(request: Request, project_id: str, idempotency_key: IdempotencyKey = None) -> CountAnswer:
     """Make all units or, when a code exists, none."""
     caller, raw = caller_of(request), await request.body()
     body = parse_body(raw, BulkBody)
@@ -159,9 +156,7 @@ async def bulk_generate(
     "/bulk-delete", status_code=200, guards=[requires("units:delete")], summary="Delete units",
     responses=failures(400, 401, 403, 404, 409, 413),
 )  # fmt: skip
-async def bulk_delete(
-    request: Request, project_id: FromPath[str], idempotency_key: IdempotencyKey = None
-) -> CountAnswer:
+async def bulk_delete(request: Request, project_id: str, idempotency_key: IdempotencyKey = None) -> CountAnswer:
     """Delete those of the units that are the project's."""
     caller, raw = caller_of(request), await request.body()
     body = parse_body(raw, BulkDeleteBody)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from enlevohub_api.database import Connection
 from enlevohub_api.errors import not_found
 from enlevohub_api.services import Request, caller_of, services_of
-from enlevohub_api.sql import fetch_json, lock_project, parse_id, project_not_found, visible_project
+from enlevohub_api.sql import lock_project, parse_id, project_not_found, read_json, visible_project
 
 T = TypeVar("T")
 
@@ -34,9 +34,7 @@ async def read_in_project(request: Request, project_id: str, kind: type[T], quer
     for number, value in enumerate(arguments):
         query = query.replace(f"{{{number}}}", visible.argument(value))
     whole = f"select ({query}) from projects p where {visible.where}"
-    found = await services_of(request).database.read(
-        lambda connection: fetch_json(connection, kind, whole, *visible.arguments)
-    )
+    found = await read_json(request, kind, whole, *visible.arguments)
     if found is None:
         raise project_not_found()
     return found

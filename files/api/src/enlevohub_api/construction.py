@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-from litestar import Router
 
 from enlevohub_api.absent import absent_router
 from enlevohub_api.blocks import blocks_router
@@ -26,6 +25,7 @@ from enlevohub_api.projects import projects_router
 from enlevohub_api.schemas import ProjectBody
 from enlevohub_api.units import units_router
 from enlevohub_api.uploads import uploads_router
+from enlevohub_api.web import Router
 
 _PROJECT = "/api/v1/projects/{project_id}"
 

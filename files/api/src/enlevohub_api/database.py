@@ -281,11 +281,14 @@ class Database:
             self._idle.pop().connection.terminate()
 
     async def _acquire(self, deadline: float) -> _Pooled:
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise Unavailable("every database connection is busy") from None
+        if not self._slots.locked():
+            await self._slots.acquire()
+        else:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._slots.acquire()
+            except TimeoutError:
+                raise Unavailable("every database connection is busy") from None
         try:
             pooled = await self._take_idle() or await self._connect(deadline)
         except BaseException:

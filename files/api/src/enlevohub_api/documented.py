@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from litestar.openapi.datastructures import ResponseSpec
 
 from enlevohub_api.schemas import Camel
 
@@ -33,9 +32,15 @@ class Failure(Camel):
     details: list[dict[str, Any]] | None = None
 
 
-def failures(*statuses: int) -> Mapping[int, ResponseSpec]:
+@dataclass(frozen=True)
+class Documented:
+    """A documented answer: the type of its body, None for none, and what it means."""
+
+    kind: Any
+    text: str
+    media_type: str = "application/json"
+
+
+def failures(*statuses: int) -> Mapping[int, Documented]:
     """Describe the failures of an operation; 500 and 503 belong to all."""
-    return {
-        status: ResponseSpec(Failure, description=_TEXTS[status], generate_examples=False)
-        for status in sorted({*statuses, 500, 503})
-    }
+    return {status: Documented(Failure, _TEXTS[status]) for status in sorted({*statuses, 500, 503})}

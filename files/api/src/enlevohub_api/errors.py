@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
-from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException, ValidationException
-from litestar.types import ExceptionHandlersMap
 
 from enlevohub_api.database import RETRY_AFTER_SECONDS, OutcomeUnknown, Unavailable
 from enlevohub_api.passwords import TooBusy
 from enlevohub_api.storage import StorageFull, StorageUnavailable
-from enlevohub_api.validation import InvalidInput, Issue, query_issue
+from enlevohub_api.validation import InvalidInput
+from enlevohub_api.web import BodyTooLarge, Disconnected, NoRoute, Response, WrongMethod
 
 logger = logging.getLogger(__name__)
 
@@ -50,88 +49,86 @@ def bad_request(message: str) -> ApiError:
     return ApiError(400, "Bad Request", message)
 
 
-def _answer(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response[dict[str, Any]]:
-    return Response(body, status_code=status, media_type=MediaType.JSON, headers=headers)
+def _answer(status: int, error: str, message: str, **more: Any) -> Response:
+    return Response({"error": error, "message": message, **more}, status)
 
 
-def _invalid(issues: list[Issue]) -> Response[dict[str, Any]]:
-    body = {
-        "error": "Validation Error",
-        "message": "; ".join(issue.text for issue in issues),
-        "details": [issue.as_detail() for issue in issues],
-    }
-    return _answer(400, body)
+def _on_api_error(error: ApiError) -> Response:
+    return Response({"error": error.error, "message": error.message}, error.status, error.headers or {})
 
 
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
+def _on_invalid_input(error: InvalidInput) -> Response:
+    text = "; ".join(issue.text for issue in error.issues)
+    return _answer(400, "Validation Error", text, details=[issue.as_detail() for issue in error.issues])
 
 
-def _on_api_error(_: Request[Any, Any, Any], error: ApiError) -> Response[dict[str, Any]]:
-    return _answer(error.status, {"error": error.error, "message": error.message}, error.headers)
-
-
-def _on_invalid_input(_: Request[Any, Any, Any], error: InvalidInput) -> Response[dict[str, Any]]:
-    return _invalid(error.issues)
-
-
-def _on_invalid_query(_: Request[Any, Any, Any], error: ValidationException) -> Response[dict[str, Any]]:
-    extra = error.extra if isinstance(error.extra, list) else []
-    issues = [query_issue(_camel(str(item.get("key", ""))), str(item.get("message", ""))) for item in extra]
-    return _invalid(issues or [query_issue("", error.detail)])
-
-
-def _on_database_input(_: Request[Any, Any, Any], error: asyncpg.DataError) -> Response[dict[str, Any]]:
+def _on_database_input(error: asyncpg.DataError) -> Response:
     logger.warning("value refused by the database", extra={"reason": type(error).__name__})
-    return _answer(400, {"error": "Validation Error", "message": "Um valor enviado não é aceito", "details": []})
+    return _answer(400, "Validation Error", "Um valor enviado não é aceito", details=[])
 
 
-def _on_unavailable(_: Request[Any, Any, Any], __: Exception) -> Response[dict[str, Any]]:
-    message = "Serviço temporariamente indisponível, tente de novo em instantes"
-    body = {"error": "Service Unavailable", "message": message}
-    return _answer(503, body, {"retry-after": str(RETRY_AFTER_SECONDS)})
+def _on_unavailable(_: Exception) -> Response:
+    body = {
+        "error": "Service Unavailable",
+        "message": "Serviço temporariamente indisponível, tente de novo em instantes",
+    }
+    return Response(body, 503, {"retry-after": str(RETRY_AFTER_SECONDS)})
 
 
-def _on_storage_full(_: Request[Any, Any, Any], __: StorageFull) -> Response[dict[str, Any]]:
-    return _answer(507, {"error": "Insufficient Storage", "message": "Não há espaço para guardar o arquivo"})
+def _on_storage_full(_: StorageFull) -> Response:
+    return _answer(507, "Insufficient Storage", "Não há espaço para guardar o arquivo")
 
 
-def _on_outcome_unknown(_: Request[Any, Any, Any], error: OutcomeUnknown) -> Response[dict[str, Any]]:
+def _on_outcome_unknown(error: OutcomeUnknown) -> Response:
     logger.error("connection lost during commit", extra={"reason": str(error)})
     message = "A conexão caiu durante a gravação: confira se ela foi feita antes de repetir"
-    return _answer(503, {"error": "Outcome Unknown", "message": message})
+    return _answer(503, "Outcome Unknown", message)
 
 
-def _on_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
-    messages = {
-        400: ("Bad Request", "Requisição inválida"),
-        404: ("Not Found", "Rota não encontrada"),
-        405: ("Method Not Allowed", "Método não permitido nesta rota"),
-        413: ("Payload Too Large", "O corpo da requisição é grande demais"),
-    }
-    name, message = messages.get(error.status_code, ("Error", "Requisição recusada"))
-    body: dict[str, Any] = {"error": name, "message": message}
-    if error.status_code == 404:
-        body["statusCode"] = 404
-    return _answer(error.status_code, body, dict(error.headers or {}))
+def _on_no_route(_: NoRoute) -> Response:
+    return _answer(404, "Not Found", "Rota não encontrada", statusCode=404)
 
 
-def _on_unexpected(_: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+def _on_wrong_method(error: WrongMethod) -> Response:
+    body = {"error": "Method Not Allowed", "message": "Método não permitido nesta rota"}
+    return Response(body, 405, {"allow": error.allowed})
+
+
+def _on_large_body(_: BodyTooLarge) -> Response:
+    return _answer(413, "Payload Too Large", "O corpo da requisição é grande demais")
+
+
+def _on_disconnect(_: Disconnected) -> Response:
+    return _answer(400, "Bad Request", "O envio foi interrompido")
+
+
+def _on_unexpected(error: Exception) -> Response:
     logger.error("unexpected error", exc_info=error)
-    return _answer(500, {"error": "Internal Server Error", "message": "Erro interno do servidor"})
+    return _answer(500, "Internal Server Error", "Erro interno do servidor")
 
 
-EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+_ANSWERS: dict[type[Exception], Callable[[Any], Response]] = {
     ApiError: _on_api_error,
     InvalidInput: _on_invalid_input,
-    ValidationException: _on_invalid_query,
     asyncpg.DataError: _on_database_input,
     Unavailable: _on_unavailable,
     TooBusy: _on_unavailable,
     StorageUnavailable: _on_unavailable,
     StorageFull: _on_storage_full,
     OutcomeUnknown: _on_outcome_unknown,
-    HTTPException: _on_http,
+    NoRoute: _on_no_route,
+    WrongMethod: _on_wrong_method,
+    BodyTooLarge: _on_large_body,
+    Disconnected: _on_disconnect,
     Exception: _on_unexpected,
 }
+
+
+def answer_to(error: Exception) -> Response:
+    """Give the answer to a failure, by the nearest of its types."""
+    return next(_ANSWERS[kind](error) for kind in type(error).__mro__ if kind in _ANSWERS)
+
+
+def is_outage(error: Exception) -> bool:
+    """Tell whether a failure says that the database is away."""
+    return isinstance(error, (Unavailable, OutcomeUnknown))

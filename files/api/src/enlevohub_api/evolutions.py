@@ -4,42 +4,44 @@ from __future__ import annotations
 
 import uuid
 
-from litestar import Router, delete, get, patch, post
-from litestar.params import FromPath
+import msgspec
 
-from enlevohub_api.children import delete_child, read_in_project, rows
+from enlevohub_api.children import delete_child
 from enlevohub_api.construction_schemas import EvolutionBody, EvolutionChanges
 from enlevohub_api.database import Connection
 from enlevohub_api.documented import failures
 from enlevohub_api.errors import bad_request, not_found, unauthorized
 from enlevohub_api.idempotency import IdempotencyKey, write_once
 from enlevohub_api.photos import key_of
-from enlevohub_api.projects import sign_photos
 from enlevohub_api.schemas import EvolutionWithUser, MessageAnswer
 from enlevohub_api.services import Request, caller_of, requires, services_of
 from enlevohub_api.sql import (
-    EVOLUTION_COLUMNS,
     EVOLUTION_ORDER,
+    EVOLUTION_WITH_USER,
     Conditions,
     decimal,
-    fetch_json,
+    fetch_raw,
+    json_rows,
     lock_project,
     parse_id,
+    project_not_found,
+    read_text,
     sent_fields,
     set_list,
+    visible_project,
+    written,
 )
 from enlevohub_api.validation import parse_body, to_utc
+from enlevohub_api.web import Router, Written, delete, get, patch, post
 
 _NOT_FOUND = "Evolução não encontrada"
-
-_WITH_USER = f"{EVOLUTION_COLUMNS}, json_build_object('id', who.id, 'name', who.name) as user"
 
 _INSERT = f"""
 with e as (
     insert into evolutions (project_id, date, percentage, phase, notes, photos, reported_by)
     select $1, coalesce($2, now()), $3, $4, $5, $6, who.id from users who where who.id = $7::uuid returning *
 )
-select to_json(answer) from (select {_WITH_USER} from e join users who on who.id = e.reported_by) answer
+select {EVOLUTION_WITH_USER} from e join users who on who.id = e.reported_by
 """
 
 
@@ -61,52 +63,52 @@ async def _stored_keys(connection: Connection, project: uuid.UUID, photos: list[
     return keys
 
 
-@get("/", guards=[requires("projects:view")], summary="List records of progress", responses=failures(401, 403, 404))
-async def list_evolutions(request: Request, project_id: FromPath[str]) -> list[EvolutionWithUser]:
+@get(
+    "/", guards=[requires("projects:view", late=True)], summary="List records of progress",
+    responses=failures(401, 403, 404),
+)  # fmt: skip
+async def list_evolutions(request: Request, project_id: str) -> Written[list[EvolutionWithUser]]:
     """Give all records of a project, newest first."""
-    query = rows(
-        f"""select {_WITH_USER} from evolutions e join users who on who.id = e.reported_by
-            where e.project_id = p.id order by {EVOLUTION_ORDER}"""
-    )
-    evolutions = await read_in_project(request, project_id, list[EvolutionWithUser], query)
-    sign_photos(request, evolutions)
-    return evolutions
+    visible = visible_project(caller_of(request), project_id)
+    source = "evolutions e join users who on who.id = e.reported_by where e.project_id = p.id"
+    evolutions = json_rows(EVOLUTION_WITH_USER, source, EVOLUTION_ORDER)
+    query = f"select {evolutions} from projects p where {visible.where}"
+    found = await read_text(request, query, *visible.arguments)
+    if found is None:
+        raise project_not_found()
+    return written(request, found)
 
 
 @post(
     "/", guards=[requires("projects:edit")], summary="Record progress", responses=failures(400, 401, 403, 404, 409, 413)
 )
 async def create_evolution(
-    request: Request, project_id: FromPath[str], idempotency_key: IdempotencyKey = None
-) -> EvolutionWithUser:
+    request: Request, project_id: str, idempotency_key: IdempotencyKey = None
+) -> Written[EvolutionWithUser]:
     """Add a record; the caller is who reported it."""
     caller, raw = caller_of(request), await request.body()
     body = parse_body(raw, EvolutionBody)
     date = to_utc("date", body.date)
 
-    async def work(connection: Connection) -> EvolutionWithUser:
+    async def work(connection: Connection) -> msgspec.Raw:
         project = await lock_project(connection, caller, project_id)
         keys = await _stored_keys(connection, project, body.photos, [])
-        created = await fetch_json(
-            connection, EvolutionWithUser, _INSERT,
+        created = await fetch_raw(
+            connection, _INSERT,
             project, date, decimal(body.percentage), body.phase, body.notes, keys, caller.user_id,
         )  # fmt: skip
         if created is None:
             raise unauthorized()
         return created
 
-    evolution = await write_once(request, idempotency_key, raw, EvolutionWithUser, work)
-    sign_photos(request, [evolution])
-    return evolution
+    return written(request, await write_once(request, idempotency_key, raw, msgspec.Raw, work))
 
 
 @patch(
-    "/{evolution_id:str}", guards=[requires("projects:edit")], summary="Change a record of progress",
+    "/{evolution_id}", guards=[requires("projects:edit")], summary="Change a record of progress",
     responses=failures(400, 401, 403, 404, 413),
 )  # fmt: skip
-async def change_evolution(
-    request: Request, project_id: FromPath[str], evolution_id: FromPath[str]
-) -> EvolutionWithUser:
+async def change_evolution(request: Request, project_id: str, evolution_id: str) -> Written[EvolutionWithUser]:
     """Change the fields that are sent."""
     caller = caller_of(request)
     sent = sent_fields(parse_body(await request.body(), EvolutionChanges))
@@ -115,7 +117,7 @@ async def change_evolution(
     if "date" in sent:
         sent["date"] = to_utc("date", sent["date"])
 
-    async def work(connection: Connection) -> EvolutionWithUser | None:
+    async def work(connection: Connection) -> msgspec.Raw | None:
         project = await lock_project(connection, caller, project_id)
         conditions = Conditions()
         conditions.add("e.project_id = {}", project)
@@ -128,29 +130,28 @@ async def change_evolution(
             columns["photos"] = await _stored_keys(connection, project, sent["photos"], kept or [])
         query = f"""
         with e as (update evolutions e set {set_list(columns, conditions)} where {conditions.where} returning e.*)
-        select to_json(answer) from (select {_WITH_USER} from e join users who on who.id = e.reported_by) answer
+        select {EVOLUTION_WITH_USER} from e join users who on who.id = e.reported_by
         """
-        return await fetch_json(connection, EvolutionWithUser, query, *conditions.arguments)
+        return await fetch_raw(connection, query, *conditions.arguments)
 
     evolution = await services_of(request).database.write(work)
     if evolution is None:
         raise not_found(_NOT_FOUND)
-    sign_photos(request, [evolution])
-    return evolution
+    return written(request, evolution)
 
 
 @delete(
-    "/{evolution_id:str}", status_code=200, guards=[requires("projects:delete")], summary="Delete a record of progress",
+    "/{evolution_id}", status_code=200, guards=[requires("projects:delete")], summary="Delete a record of progress",
     responses=failures(401, 403, 404),
 )  # fmt: skip
-async def delete_evolution(request: Request, project_id: FromPath[str], evolution_id: FromPath[str]) -> MessageAnswer:
+async def delete_evolution(request: Request, project_id: str, evolution_id: str) -> MessageAnswer:
     """Delete a record; stored photos stay."""
     await delete_child(request, project_id, "evolutions", evolution_id, _NOT_FOUND)
     return MessageAnswer("Evolução excluída")
 
 
 evolutions_router = Router(
-    path="/projects/{project_id:str}/evolutions",
+    path="/projects/{project_id}/evolutions",
     route_handlers=[list_evolutions, create_evolution, change_evolution, delete_evolution],
     tags=["evolutions"],
 )

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-from litestar import Router, delete, get, patch, post
-from litestar.params import FromPath
-
 from enlevohub_api.children import delete_child, read_in_project, rows
 from enlevohub_api.construction_schemas import (
     FloorPlan,
@@ -33,6 +30,7 @@ from enlevohub_api.sql import (
     set_list,
 )
 from enlevohub_api.validation import parse_body
+from enlevohub_api.web import Router, delete, get, patch, post
 
 _NOT_FOUND = "Planta não encontrada"
 _RULES = {"floor_plans_project_id_name_key": "Já existe uma planta com este nome no projeto"}
@@ -122,8 +120,8 @@ async def _read(connection: Connection, plan: uuid.UUID) -> FloorPlan:
     return found
 
 
-@get("/", guards=[requires("units:view")], summary="List floor plans", responses=failures(401, 403, 404))
-async def list_floor_plans(request: Request, project_id: FromPath[str]) -> list[FloorPlan]:
+@get("/", guards=[requires("units:view", late=True)], summary="List floor plans", responses=failures(401, 403, 404))
+async def list_floor_plans(request: Request, project_id: str) -> list[FloorPlan]:
     """Give all floor plans of a project by name."""
     query = rows(f"select {_COLUMNS} from floor_plans f where f.project_id = p.id order by f.name")
     return await read_in_project(request, project_id, list[FloorPlan], query)
@@ -135,9 +133,7 @@ async def list_floor_plans(request: Request, project_id: FromPath[str]) -> list[
     summary="Create a floor plan",
     responses=failures(400, 401, 403, 404, 409, 413),
 )
-async def create_floor_plan(
-    request: Request, project_id: FromPath[str], idempotency_key: IdempotencyKey = None
-) -> FloorPlan:
+async def create_floor_plan(request: Request, project_id: str, idempotency_key: IdempotencyKey = None) -> FloorPlan:
     """Add a floor plan; its name is new in the project."""
     caller, raw = caller_of(request), await request.body()
     body = parse_body(raw, FloorPlanBody)
@@ -167,10 +163,10 @@ async def create_floor_plan(
 
 
 @patch(
-    "/{floor_plan_id:str}", guards=[requires("units:edit")], summary="Change a floor plan",
+    "/{floor_plan_id}", guards=[requires("units:edit")], summary="Change a floor plan",
     responses=failures(400, 401, 403, 404, 413),
 )  # fmt: skip
-async def change_floor_plan(request: Request, project_id: FromPath[str], floor_plan_id: FromPath[str]) -> FloorPlan:
+async def change_floor_plan(request: Request, project_id: str, floor_plan_id: str) -> FloorPlan:
     """Change the fields that are sent; rooms and measurements replace the whole list."""
     caller = caller_of(request)
     body = parse_body(await request.body(), FloorPlanChanges)
@@ -199,17 +195,17 @@ async def change_floor_plan(request: Request, project_id: FromPath[str], floor_p
 
 
 @delete(
-    "/{floor_plan_id:str}", status_code=200, guards=[requires("units:delete")], summary="Delete a floor plan",
+    "/{floor_plan_id}", status_code=200, guards=[requires("units:delete")], summary="Delete a floor plan",
     responses=failures(401, 403, 404),
 )  # fmt: skip
-async def delete_floor_plan(request: Request, project_id: FromPath[str], floor_plan_id: FromPath[str]) -> MessageAnswer:
+async def delete_floor_plan(request: Request, project_id: str, floor_plan_id: str) -> MessageAnswer:
     """Delete a floor plan; its units stay without one."""
     await delete_child(request, project_id, "floor_plans", floor_plan_id, _NOT_FOUND)
     return MessageAnswer("Planta excluída")
 
 
 floor_plans_router = Router(
-    path="/projects/{project_id:str}/floor-plans",
+    path="/projects/{project_id}/floor-plans",
     route_handlers=[list_floor_plans, create_floor_plan, change_floor_plan, delete_floor_plan],
     tags=["units"],
 )

@@ -6,12 +6,11 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from litestar import Response, get
-
 from enlevohub_api.database import Connection, Unavailable
 from enlevohub_api.documented import failures
 from enlevohub_api.schemas import iso
 from enlevohub_api.services import Request, services_of
+from enlevohub_api.web import Response, Router, get
 
 READY_TIMEOUT = 2.0
 """Seconds the readiness check waits for the database."""
@@ -21,20 +20,20 @@ SCHEMA_REVISION = "0003"
 _STARTED = time.monotonic()
 
 
-@get("/health", tags=["health"], summary="The process runs")
+@get("/", summary="The process runs")
 async def health() -> dict[str, Any]:
     """Give status, time and uptime in seconds; the database is not asked."""
     return {"status": "ok", "timestamp": iso(datetime.now(UTC)), "uptime": round(time.monotonic() - _STARTED, 3)}
 
 
-@get("/health/live", tags=["health"], summary="The process runs")
+@get("/live", summary="The process runs")
 async def live() -> dict[str, str]:
     """Answer as long as the event loop turns."""
     return {"status": "ok"}
 
 
-@get("/health/ready", tags=["health"], summary="Requests can be served", responses=failures(503))
-async def ready(request: Request) -> Response[dict[str, Any]]:
+@get("/ready", summary="Requests can be served", responses=failures(503))
+async def ready(request: Request) -> Response:
     """Answer 200, or 503 with a reason: ``draining``, ``database`` or ``schema``."""
     services = services_of(request)
     if services.drain.draining:
@@ -57,6 +56,9 @@ async def _schema_is_there(connection: Connection) -> bool:
     return revision is not None and revision >= SCHEMA_REVISION
 
 
-def _not_ready(reason: str, message: str) -> Response[dict[str, Any]]:
+def _not_ready(reason: str, message: str) -> Response:
     body = {"error": "Service Unavailable", "message": message, "status": "unavailable", "reason": reason}
     return Response(body, status_code=503)
+
+
+health_router = Router(path="/health", route_handlers=[health, live, ready], tags=["health"])

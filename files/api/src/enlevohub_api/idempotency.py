@@ -12,25 +12,27 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
-from litestar.params import HeaderParameter
+from msgspec import Meta
 
 from enlevohub_api.database import Connection, OutcomeUnknown
 from enlevohub_api.errors import ApiError
-from enlevohub_api.services import Request, caller_of, services_of
+from enlevohub_api.services import Request, caller_of, prove, services_of
+from enlevohub_api.web import Header
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 
 LIFE = "12 hours"
 """How long a key is remembered."""
 
-IdempotencyKey: TypeAlias = Annotated[
-    str | None,
-    HeaderParameter(
-        name="Idempotency-Key",
+_Key = Annotated[
+    str,
+    Meta(
         pattern=r"^[!-~]{1,200}$",
         description="The same key with the same body gives the first answer again, for 12 hours",
     ),
 ]
+
+IdempotencyKey: TypeAlias = Annotated[_Key | None, Header("Idempotency-Key")]
 
 _FORGET = """
 delete from idempotency_keys where (user_id, key) in (
@@ -62,8 +64,9 @@ async def write_once(
     database = services_of(request).database
     if key is None:
         return await database.write(work)
+    await prove(request)
     user = uuid.UUID(caller_of(request).user_id)
-    fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + raw).digest()
+    fingerprint = hashlib.sha256(f"{request.method} {request.path}\n".encode() + raw).digest()
 
     async def keyed(connection: Connection) -> T:
         await connection.execute(_FORGET, user)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
+import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +14,8 @@ import msgspec
 
 REQUEST_ID: ContextVar[str] = ContextVar("REQUEST_ID")
 """Id of the request that the current task serves; every log line of the task carries it."""
+
+_requests = logging.getLogger("enlevohub_api.request")
 
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "asctime", "color_message"}
 
@@ -22,7 +26,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Give one line without line breaks."""
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": _time(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -36,6 +40,28 @@ class JsonFormatter(logging.Formatter):
         return msgspec.json.encode(line, enc_hook=str).decode("utf-8", "replace")
 
 
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def log_request(identity: str, method: str, path: str, status: int, seconds: float) -> None:
+    """Write the one line of a request: straight to the stream, because it is written for every request."""
+    if not _requests.isEnabledFor(logging.INFO):
+        return
+    line = {
+        "time": _time(time.time()),
+        "level": "info",
+        "logger": _requests.name,
+        "message": "request",
+        "request_id": identity,
+        "method": method,
+        "path": path,
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+    }
+    sys.stdout.write(msgspec.json.encode(line).decode("utf-8", "replace") + "\n")
+
+
 def configure_logging(level: str) -> None:
     """Send every log to standard output from ``level`` up."""
     handler = logging.StreamHandler(sys.stdout)
@@ -43,4 +69,7 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # A line goes out when it is written, also into a pipe or file.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
-from litestar.enums import ScopeType
-from litestar.types import Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Counter, Histogram, make_asgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from enlevohub_api.web import Receive, Scope, Send
 
 if TYPE_CHECKING:
     from enlevohub_api.services import Services
@@ -38,12 +38,19 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        # The library looks its series up by texts under a lock: keep them, there are few.
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
-        method = method if method in _METHODS else "other"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        series = self._series.get((method, route, status))
+        if series is None:
+            known = method if method in _METHODS else "other"
+            series = self._requests.labels(known, route, str(status)), self._seconds.labels(known, route)
+            if known == method:
+                self._series[method, route, status] = series
+        series[0].inc()
+        series[1].observe(seconds)
 
 
 class ServiceCollector(Collector):
@@ -92,7 +99,7 @@ def metrics_server(services: Services) -> MetricsServer:
     page = make_asgi_app(registry)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP:
+        if scope["type"] != "http":
             return
         if scope["path"] == "/metrics":
             await page(scope, receive, send)

@@ -20,6 +20,8 @@ _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _NAME = r"[0-9]{13}-[0-9a-z]{6,32}\.jpg"
 _KEY = re.compile(rf"uploads/projects/({_ID})/({_NAME})", re.ASCII)
+_QUOTED_KEY = re.compile(rf'"(uploads/projects/({_ID})/{_NAME})"', re.ASCII)
+_IN_JSON = re.compile(rf'"projectId":"({_ID})","photos":\["[^\]]*\]', re.ASCII)
 _URL_PATH = re.compile(rf"{PATH}/({_ID})/({_NAME})", re.ASCII)
 
 
@@ -59,9 +61,24 @@ class PhotoUrls:
         return f"{PATH}{location}?expires={expires}&signature={self._signature(key, expires)}"
 
     def sign_all(self, photos: list[str], project_id: str) -> list[str]:
-        """Make the URLs of a project's photos; other text stays as it is."""
-        project = uuid.UUID(project_id)
-        return [photo if (key := key_of(photo, project)) is None else self.sign(key) for photo in photos]
+        """Make the URLs of the keys of a project's photos; other text stays as it is."""
+        own = f"uploads/projects/{project_id}/"
+        return [self.sign(photo) if photo.startswith(own) and _KEY.fullmatch(photo) else photo for photo in photos]
+
+    def sign_json(self, text: str) -> str:
+        """Make the URLs of the keys in the photos of a JSON text of evolutions that PostgreSQL wrote.
+
+        Only what `sql.EVOLUTION_FIELDS` writes looks like ``"projectId":"...","photos":[``: quotes in texts are
+        escaped, and PostgreSQL puts a space behind the colons of stored JSON.
+        """
+        return _IN_JSON.sub(self._sign_found, text)
+
+    def _sign_found(self, found: re.Match[str]) -> str:
+        project, before = found[1], found[0]
+        return _QUOTED_KEY.sub(
+            lambda key: f'"{self.sign(key[1])}"' if key[2] == project else key[0],
+            before,
+        )
 
     def remaining(self, key: str, expires: int, signature: str, now: float | None = None) -> int:
         """Check a URL; give the seconds it has left, 0 when it is forged or over."""

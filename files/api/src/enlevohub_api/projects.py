@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
-from litestar import Router, delete, get, patch, post
-from litestar.params import FromPath, QueryParameter
+from msgspec import Meta
 
 from enlevohub_api.construction_schemas import DashboardStats, ProjectChanged, ProjectChanges, ProjectStatistics
 from enlevohub_api.database import Connection
 from enlevohub_api.documented import failures
-from enlevohub_api.errors import not_found
+from enlevohub_api.errors import unauthorized
 from enlevohub_api.idempotency import IdempotencyKey, write_once
+from enlevohub_api.revocation import standing
 from enlevohub_api.schemas import (
     PROJECT_STATUSES,
-    Camel,
-    Evolution,
     MessageAnswer,
     ProjectBody,
     ProjectCreated,
     ProjectDetail,
     ProjectPage,
-    ProjectRow,
     ProjectStatus,
     SortField,
     SortOrder,
@@ -32,23 +28,30 @@ from enlevohub_api.schemas import (
 )
 from enlevohub_api.services import Request, caller_of, requires, services_of
 from enlevohub_api.sql import (
-    EVOLUTION_COLUMNS,
     EVOLUTION_ORDER,
+    EVOLUTION_WITH_USER,
     LATEST_EVOLUTION,
-    PROJECT_COLUMNS,
+    PROJECT_FIELDS,
     UNIT_COLUMNS,
     UNIT_TOTALS,
     count_of,
     decimal,
-    fetch_json,
+    fetch_raw,
+    json_object,
+    json_rows,
     like_pattern,
     project_not_found,
+    read_json,
+    read_row,
+    read_text,
     sent_fields,
     set_list,
     visible_project,
     visible_projects,
+    written,
 )
 from enlevohub_api.validation import parse_body, to_utc
+from enlevohub_api.web import Router, Written, delete, get, patch, post
 
 SORT_COLUMNS: dict[str, str] = {
     "name": "p.name",
@@ -58,76 +61,62 @@ SORT_COLUMNS: dict[str, str] = {
     "budget": "p.budget",
 }
 
+
 # The schema has no activities, purchase orders or financial transactions, so a project has none of them.
-_ROW = f"""
-{PROJECT_COLUMNS}, {LATEST_EVOLUTION},
-json_build_object('units', {count_of("units")}, 'evolutions', {count_of("evolutions")}, 'activities', 0) as "_count"
-"""
+def _count(*none: str) -> str:
+    """Write the numbers of a project's children; those of ``none`` are 0."""
+    children = {name: count_of(name) for name in ("units", "evolutions")}
+    return json_object({**children, **dict.fromkeys(none, "0")})
 
-_CHANGED = f"""
-{PROJECT_COLUMNS}, {LATEST_EVOLUTION},
-json_build_object('units', {count_of("units")}, 'evolutions', {count_of("evolutions")}) as "_count"
-"""
 
-_RECENT = f"""
-{PROJECT_COLUMNS}, {LATEST_EVOLUTION}, json_build_object('units', {count_of("units")}) as "_count"
-"""
+_ROW = json_object({**PROJECT_FIELDS, "evolutions": LATEST_EVOLUTION, "_count": _count("activities")})
+_CHANGED = json_object({**PROJECT_FIELDS, "evolutions": LATEST_EVOLUTION, "_count": _count()})
+_RECENT = json_object(
+    {**PROJECT_FIELDS, "evolutions": LATEST_EVOLUTION, "_count": json_object({"units": count_of("units")})}
+)
+_CREATED = json_object(
+    {**PROJECT_FIELDS, "evolutions": "'[]'", "_count": json_object({"units": "0", "evolutions": "0"})}
+)
+_DETAIL = json_object(
+    {
+        **PROJECT_FIELDS,
+        "evolutions": json_rows(
+            EVOLUTION_WITH_USER,
+            "evolutions e join users who on who.id = e.reported_by where e.project_id = p.id",
+            EVOLUTION_ORDER,
+        ),
+        "units": f"""(select coalesce(json_agg(one), '[]') from (
+            select {UNIT_COLUMNS.replace("u.price,", "coalesce(u.price, 0) as price,")}
+            from units u where u.project_id = p.id order by u.code
+        ) one)""",
+        "_count": _count("purchaseOrders", "financialTransactions"),
+    }
+)
 
-_DETAIL = f"""
-{PROJECT_COLUMNS},
-(select coalesce(json_agg(one), '[]') from (
-    select {EVOLUTION_COLUMNS}, json_build_object('id', who.id, 'name', who.name) as user
-    from evolutions e join users who on who.id = e.reported_by
-    where e.project_id = p.id order by {EVOLUTION_ORDER}
-) one) as evolutions,
-(select coalesce(json_agg(one), '[]') from (
-    select {UNIT_COLUMNS.replace("u.price,", "coalesce(u.price, 0) as price,")}
-    from units u where u.project_id = p.id order by u.code
-) one) as units,
-json_build_object('units', {count_of("units")}, 'evolutions', {count_of("evolutions")}, 'purchaseOrders', 0,
-                  'financialTransactions', 0) as "_count"
-"""
+_PAGE = "(select * from projects p where {where} order by {order} limit {limit} offset {offset}) p"
 
 _INSERT = f"""
 with p as (
     insert into projects (id, tenant_id, name, description, address, status, start_date, expected_end_date, budget,
                           quantidade_unidades, metadata)
-    select $1, t.id, $3, $4, $5, $6, $7, $8, $9, $10, $11 from tenants t where t.id = $2::uuid
-    returning *
+    select $1, caller_user.tenant_id, $2, $3, $4, $5, $6, $7, $8, $9, $10 from {{source}} returning *
 )
-select to_json(answer) from (
-    select {PROJECT_COLUMNS}, '[]'::json as evolutions, '{{"units": 0, "evolutions": 0}}'::json as "_count" from p
-) answer
+select {_CREATED} from p
 """
 
 _DATES = {"start_date": "startDate", "expected_end_date": "expectedEndDate", "actual_end_date": "actualEndDate"}
 
 
-class _Found(Camel):
-    """What the list query gives."""
-
-    total: int
-    data: list[ProjectRow]
-
-
-def sign_photos(request: Request, evolutions: Iterable[Evolution]) -> None:
-    """Turn the keys of photos into URLs."""
-    photos = services_of(request).photos
-    for evolution in evolutions:
-        if evolution.photos:
-            evolution.photos = photos.sign_all(evolution.photos, evolution.project_id)
-
-
-@get("/", guards=[requires("projects:view")], summary="List projects", responses=failures(400, 401, 403))
+@get("/", guards=[requires("projects:view", late=True)], summary="List projects", responses=failures(400, 401, 403))
 async def list_projects(
     request: Request,
-    page: Annotated[int, QueryParameter(ge=1, le=1_000_000)] = 1,
-    limit: Annotated[int, QueryParameter(ge=1, le=100)] = 10,
-    search: Annotated[str | None, QueryParameter(max_length=200)] = None,
-    status: Annotated[ProjectStatus | None, QueryParameter()] = None,
-    sort_by: Annotated[SortField, QueryParameter(name="sortBy")] = "createdAt",
-    sort_order: Annotated[SortOrder, QueryParameter(name="sortOrder")] = "desc",
-) -> ProjectPage:
+    page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1,
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10,
+    search: Annotated[str, Meta(max_length=200)] | None = None,
+    status: ProjectStatus | None = None,
+    sort_by: SortField = "createdAt",
+    sort_order: SortOrder = "desc",
+) -> Written[ProjectPage]:
     """Give one page of the caller's projects, each with its latest evolution."""
     conditions = visible_projects(caller_of(request))
     if search:
@@ -136,36 +125,28 @@ async def list_projects(
         conditions.add("p.status = {}", status)
     where = conditions.where
     order = f"{SORT_COLUMNS[sort_by]} {'asc' if sort_order == 'asc' else 'desc'}, p.id"
-    query = f"""
-    select json_build_object(
-        'total', (select count(*) from projects p where {where}),
-        'data', (select coalesce(json_agg(one), '[]') from (
-            select {_ROW} from (
-                select * from projects p where {where} order by {order}
-                limit {conditions.argument(limit)} offset {conditions.argument((page - 1) * limit)}
-            ) p order by {order}
-        ) one)
+    rows = _PAGE.format(
+        where=where, order=order, limit=conditions.argument(limit), offset=conditions.argument((page - 1) * limit)
     )
-    """
-    found = await services_of(request).database.read(
-        lambda connection: fetch_json(connection, _Found, query, *conditions.arguments)
+    found = await read_row(
+        request,
+        f"(select count(*) from projects p where {where}) as total, {json_rows(_ROW, rows, order)} as data",
+        *conditions.arguments,
     )
-    assert found is not None
-    for row in found.data:
-        sign_photos(request, row.evolutions)
-    return ProjectPage(data=found.data, pagination=paginate(page, limit, found.total))
+    pagination = msgspec.json.encode(paginate(page, limit, found["total"])).decode()
+    return written(request, f'{{"data":{found["data"]},"pagination":{pagination}}}')
 
 
 @post(
-    "/", guards=[requires("projects:create")], summary="Create a project", responses=failures(400, 401, 403, 409, 413)
-)
-async def create_project(request: Request, idempotency_key: IdempotencyKey = None) -> ProjectCreated:
+    "/", guards=[requires("projects:create", late=True)], summary="Create a project",
+    responses=failures(400, 401, 403, 409, 413),
+)  # fmt: skip
+async def create_project(request: Request, idempotency_key: IdempotencyKey = None) -> Written[ProjectCreated]:
     """Create a project of the caller's tenant."""
     caller, raw = caller_of(request), await request.body()
     body = parse_body(raw, ProjectBody)
     arguments = (
         uuid.uuid4(),
-        caller.tenant_id,
         body.name,
         body.description,
         msgspec.to_builtins(body.address),
@@ -177,22 +158,29 @@ async def create_project(request: Request, idempotency_key: IdempotencyKey = Non
         body.metadata,
     )
 
-    async def work(connection: Connection) -> ProjectCreated:
-        created = await fetch_json(connection, ProjectCreated, _INSERT, *arguments)
+    # The row is there only if the caller's session stands: the insert asks for it.
+    source, who = standing(caller, len(arguments) + 1)
+    query = _INSERT.replace("{source}", source)
+
+    async def work(connection: Connection) -> msgspec.Raw:
+        created = await fetch_raw(connection, query, *arguments, *who)
         if created is None:
-            raise not_found("Empresa não encontrada")
+            raise unauthorized()
         return created
 
-    return await write_once(request, idempotency_key, raw, ProjectCreated, work)
+    created = await write_once(request, idempotency_key, raw, msgspec.Raw, work)
+    request.unproven = None
+    return written(request, created)
 
 
 @get(
-    "/dashboard/stats", guards=[requires("projects:view")], summary="Numbers of all projects",
+    "/dashboard/stats", guards=[requires("projects:view", late=True)], summary="Numbers of all projects",
     responses=failures(401, 403),
 )  # fmt: skip
-async def dashboard_stats(request: Request) -> DashboardStats:
+async def dashboard_stats(request: Request) -> Written[DashboardStats]:
     """Count the caller's projects and units by status, and give the five projects changed last."""
     visible = visible_projects(caller_of(request))
+    recent = f"(select * from projects p where {visible.where} order by p.updated_at desc, p.id limit 5) p"
     query = f"""
     select json_build_object(
         'projects', (select json_build_object(
@@ -206,39 +194,33 @@ async def dashboard_stats(request: Request) -> DashboardStats:
         'units', (
             select {UNIT_TOTALS} from units u join projects p on p.id = u.project_id where {visible.where}
         ),
-        'recentProjects', (select coalesce(json_agg(one), '[]') from (
-            select {_RECENT} from projects p where {visible.where} order by p.updated_at desc, p.id limit 5
-        ) one)
+        'recentProjects', {json_rows(_RECENT, recent, "p.updated_at desc, p.id")}::json
     )
     """
-    stats = await services_of(request).database.read(
-        lambda connection: fetch_json(connection, DashboardStats, query, *visible.arguments)
-    )
+    stats = await read_text(request, query, *visible.arguments)
     assert stats is not None
-    for project in stats.recent_projects:
-        sign_photos(request, project.evolutions)
-    return stats
+    return written(request, stats)
 
 
-@get("/{project_id:str}", guards=[requires("projects:view")], summary="One project", responses=failures(401, 403, 404))
-async def get_project(request: Request, project_id: FromPath[str]) -> ProjectDetail:
+@get(
+    "/{project_id}", guards=[requires("projects:view", late=True)], summary="One project",
+    responses=failures(401, 403, 404),
+)  # fmt: skip
+async def get_project(request: Request, project_id: str) -> Written[ProjectDetail]:
     """Give a project with all its evolutions and units."""
     visible = visible_project(caller_of(request), project_id)
-    query = f"select to_json(answer) from (select {_DETAIL} from projects p where {visible.where}) answer"
-    project = await services_of(request).database.read(
-        lambda connection: fetch_json(connection, ProjectDetail, query, *visible.arguments)
-    )
+    query = f"select {_DETAIL} from projects p where {visible.where}"
+    project = await read_text(request, query, *visible.arguments)
     if project is None:
         raise project_not_found()
-    sign_photos(request, project.evolutions)
-    return project
+    return written(request, project)
 
 
 @patch(
-    "/{project_id:str}", guards=[requires("projects:edit")], summary="Change a project",
+    "/{project_id}", guards=[requires("projects:edit")], summary="Change a project",
     responses=failures(400, 401, 403, 404, 413),
 )  # fmt: skip
-async def change_project(request: Request, project_id: FromPath[str]) -> ProjectChanged:
+async def change_project(request: Request, project_id: str) -> Written[ProjectChanged]:
     """Change the fields that are sent."""
     sent = sent_fields(parse_body(await request.body(), ProjectChanges))
     for field, name in _DATES.items():
@@ -251,22 +233,21 @@ async def change_project(request: Request, project_id: FromPath[str]) -> Project
     visible = visible_project(caller_of(request), project_id)
     query = f"""
     with p as (update projects p set {set_list(sent, visible)} where {visible.where} returning p.*)
-    select to_json(answer) from (select {_CHANGED} from p) answer
+    select {_CHANGED} from p
     """
     project = await services_of(request).database.write(
-        lambda connection: fetch_json(connection, ProjectChanged, query, *visible.arguments)
+        lambda connection: fetch_raw(connection, query, *visible.arguments)
     )
     if project is None:
         raise project_not_found()
-    sign_photos(request, project.evolutions)
-    return project
+    return written(request, project)
 
 
 @delete(
-    "/{project_id:str}", status_code=200, guards=[requires("projects:delete")], summary="Delete a project",
+    "/{project_id}", status_code=200, guards=[requires("projects:delete")], summary="Delete a project",
     responses=failures(401, 403, 404),
 )  # fmt: skip
-async def delete_project(request: Request, project_id: FromPath[str]) -> MessageAnswer:
+async def delete_project(request: Request, project_id: str) -> MessageAnswer:
     """Delete a project with all its rows; stored photos stay."""
     visible = visible_project(caller_of(request), project_id)
     deleted = await services_of(request).database.write(
@@ -280,10 +261,10 @@ async def delete_project(request: Request, project_id: FromPath[str]) -> Message
 
 
 @get(
-    "/{project_id:str}/statistics", guards=[requires("projects:view")], summary="Numbers of a project",
+    "/{project_id}/statistics", guards=[requires("projects:view", late=True)], summary="Numbers of a project",
     responses=failures(401, 403, 404),
 )  # fmt: skip
-async def project_statistics(request: Request, project_id: FromPath[str]) -> ProjectStatistics:
+async def project_statistics(request: Request, project_id: str) -> ProjectStatistics:
     """Count a project's units by status; activities and money are not kept by this service."""
     visible = visible_project(caller_of(request), project_id)
     query = f"""
@@ -293,9 +274,7 @@ async def project_statistics(request: Request, project_id: FromPath[str]) -> Pro
         'totalSpent', 0, 'budget', p.budget
     ) from projects p where {visible.where}
     """
-    statistics = await services_of(request).database.read(
-        lambda connection: fetch_json(connection, ProjectStatistics, query, *visible.arguments)
-    )
+    statistics = await read_json(request, ProjectStatistics, query, *visible.arguments)
     if statistics is None:
         raise project_not_found()
     return statistics

@@ -106,8 +106,8 @@ def client_address(request: Request, trusted: Sequence[Network]) -> str:
 
     An IPv6 client is its /64: it owns all of it. When every address is trusted, it is the first.
     """
-    peer = request.client.host if request.client is not None else ""
-    chain = [part.strip() for part in ",".join(request.headers.getall("x-forwarded-for", [])).split(",")]
+    peer = request.peer
+    chain = [part.strip() for part in ",".join(request.headers(b"x-forwarded-for")).split(",")]
     address = peer
     for entry in reversed([*(part for part in chain if part), peer]):
         try:

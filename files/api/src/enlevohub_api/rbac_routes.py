@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from litestar import Router, get, post
 from msgspec import Meta
 
 from enlevohub_api.documented import failures
@@ -13,6 +12,7 @@ from enlevohub_api.rbac import PERMISSIONS, PERMISSIONS_BY_ROLE, ROLES, has_perm
 from enlevohub_api.schemas import Camel
 from enlevohub_api.services import Request, caller_of, requires
 from enlevohub_api.validation import parse_body
+from enlevohub_api.web import Router, get, post
 
 _DESCRIPTIONS = {
     "ROOT": "Administra a instalação e tem todas as permissões",

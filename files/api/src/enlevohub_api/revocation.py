@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -28,13 +27,21 @@ MARK_SECONDS = 60
 """Life of a mark: any time longer than a lease."""
 MAX_LEASES = 20_000
 
-_STANDING = """
-select exists (
-    select from sessions s join users u on u.id = s.user_id
-    where s.id = $1 and s.revoked_at is null and u.id = $2 and u.tenant_id = $3 and u.role = $4
-      and u.is_active and u.is_approved
-)
-"""
+
+def standing(claims: AccessClaims, first: int) -> tuple[str, tuple[str, ...]]:
+    """Write what follows ``from`` in a query that has its row only while a token counts.
+
+    Args:
+        claims: the token's.
+        first: number of the first of the query's arguments that are given back.
+    """
+    text = f"""
+    sessions caller_session join users caller_user on caller_user.id = caller_session.user_id
+    where caller_session.id = ${first}::uuid and caller_session.revoked_at is null
+      and caller_user.id = ${first + 1}::uuid and caller_user.tenant_id = ${first + 2}::uuid
+      and caller_user.role = ${first + 3} and caller_user.is_active and caller_user.is_approved
+    """
+    return text, (claims.sid, claims.user_id, claims.tenant_id, claims.role)
 
 
 @dataclass(frozen=True)
@@ -93,13 +100,10 @@ class Revocations:
             await asyncio.sleep(LEASE_SECONDS)
 
     async def _ask(self, claims: AccessClaims) -> bool:
-        arguments = (
-            uuid.UUID(claims.sid),
-            uuid.UUID(claims.user_id),
-            uuid.UUID(claims.tenant_id),
-            claims.role,
+        source, arguments = standing(claims, 1)
+        return bool(
+            await self._database.read(lambda connection: connection.fetchval(f"select true from {source}", *arguments))
         )
-        return bool(await self._database.read(lambda connection: connection.fetchval(_STANDING, *arguments)))
 
     def _keep(self, claims: AccessClaims, lease: _Lease) -> None:
         if len(self._leases) >= MAX_LEASES:

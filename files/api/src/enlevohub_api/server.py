@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
+import uvloop
 
 from enlevohub_api.app import create_app
 from enlevohub_api.database import Database
@@ -23,12 +24,11 @@ from enlevohub_api.images import Images
 from enlevohub_api.logs import configure_logging
 from enlevohub_api.mail import Mailer
 from enlevohub_api.metrics import Metrics, metrics_server
-from enlevohub_api.middleware import Drain
 from enlevohub_api.passwords import Passwords
 from enlevohub_api.photos import PhotoUrls
 from enlevohub_api.redis_link import RedisLink
 from enlevohub_api.revocation import Revocations
-from enlevohub_api.services import Services
+from enlevohub_api.services import Drain, Services
 from enlevohub_api.settings import Settings
 from enlevohub_api.storage import open_storage
 from enlevohub_api.tokens import Tokens
@@ -101,7 +101,8 @@ def serve(settings: Settings) -> int:
     """Answer requests until a signal ends the service; give the exit code."""
     configure_logging(settings.log_level)
     try:
-        return asyncio.run(_serve(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(settings))
     except SystemExit:
         # So the server leaves when it cannot listen; it has logged why.
         logger.error("cannot start", extra={"port": settings.port, "metrics_port": settings.metrics_port})
@@ -141,6 +142,7 @@ async def _serve(settings: Settings) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         lifespan="on",
         ws="none",

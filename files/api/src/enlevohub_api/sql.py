@@ -1,7 +1,7 @@
 """What the queries of projects and their children share.
 
-PostgreSQL builds the JSON of an answer in one statement; `msgspec` checks it against the type of the answer. Columns
-are named as the contract names them.
+PostgreSQL builds the JSON of an answer in one statement. Answers about projects and evolutions leave as PostgreSQL
+wrote them (`json_object`); the others are checked by `msgspec` against their type on the way.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ import asyncpg
 import msgspec
 
 from enlevohub_api.database import Connection
-from enlevohub_api.errors import bad_request, not_found
+from enlevohub_api.errors import bad_request, not_found, unauthorized
+from enlevohub_api.revocation import standing
+from enlevohub_api.services import Request, services_of
 from enlevohub_api.tokens import AccessClaims
+from enlevohub_api.web import Written
 
 T = TypeVar("T")
 
@@ -27,25 +30,85 @@ def instant(column: str) -> str:
     return f"""to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
 
 
-PROJECT_COLUMNS = f"""
-p.id, p.tenant_id as "tenantId", p.name, p.description, p.address, p.status, {instant("p.start_date")} as "startDate",
-{instant("p.expected_end_date")} as "expectedEndDate", {instant("p.actual_end_date")} as "actualEndDate", p.budget,
-p.scheduling_mode as "schedulingMode", p.holidays, p.metadata, p.quantidade_unidades as "quantidadeUnidades",
-{instant("p.created_at")} as "createdAt", {instant("p.updated_at")} as "updatedAt"
-"""
+def json_object(fields: Mapping[str, str]) -> str:
+    """Write an object as text, from the arguments of ``concat`` that write its values.
 
-EVOLUTION_COLUMNS = f"""
-e.id, e.project_id as "projectId", {instant("e.date")} as date, e.percentage, e.phase, e.photos, e.notes,
-e.reported_by as "reportedBy", {instant("e.created_at")} as "createdAt", {instant("e.updated_at")} as "updatedAt"
-"""
+    It is one ``concat``: ``to_json`` of a row looks up every column's type again for every row.
+    """
+    parts = ",".join(f"""',"{name}":',{value}""" for name, value in fields.items())
+    return f"concat('{{{parts[2:]},'}}')"
+
+
+def json_rows(item: str, source: str, order: str) -> str:
+    """Write an array as text: ``item`` for every row of ``source``, in order."""
+    listed = f"select {item} as item from {source} order by {order}"
+    return f"(select concat('[', string_agg(item, ','), ']') from ({listed}) listed)"
+
+
+def plain(expression: str) -> str:
+    """Write a number, truth value or JSON."""
+    return f"coalesce(({expression})::text, 'null')"
+
+
+def quoted(expression: str) -> str:
+    """Write a text that needs no escapes and is never null: an id, or one of a list of names."""
+    return f"""'"',{expression},'"'"""
+
+
+def text(expression: str) -> str:
+    """Write any text."""
+    return plain(f"to_json({expression})")
+
+
+def moment(expression: str) -> str:
+    """Write an instant that may be null."""
+    return f"""coalesce('"' || {instant(expression)} || '"', 'null')"""
+
+
+PROJECT_FIELDS = {
+    "id": quoted("p.id"),
+    "tenantId": quoted("p.tenant_id"),
+    "name": text("p.name"),
+    "description": text("p.description"),
+    "address": "p.address",
+    "status": quoted("p.status"),
+    "startDate": moment("p.start_date"),
+    "expectedEndDate": moment("p.expected_end_date"),
+    "actualEndDate": moment("p.actual_end_date"),
+    "budget": "p.budget",
+    "schedulingMode": text("p.scheduling_mode"),
+    "holidays": plain("p.holidays"),
+    "metadata": plain("p.metadata"),
+    "quantidadeUnidades": "p.quantidade_unidades",
+    "createdAt": quoted(instant("p.created_at")),
+    "updatedAt": quoted(instant("p.updated_at")),
+}
+
+EVOLUTION_FIELDS = {
+    "id": quoted("e.id"),
+    "date": quoted(instant("e.date")),
+    "percentage": "e.percentage",
+    "phase": text("e.phase"),
+    "notes": text("e.notes"),
+    "reportedBy": quoted("e.reported_by"),
+    "createdAt": quoted(instant("e.created_at")),
+    "updatedAt": quoted(instant("e.updated_at")),
+    # `PhotoUrls.sign_json` looks for these two side by side.
+    "projectId": quoted("e.project_id"),
+    "photos": "e.photos",
+}
 
 EVOLUTION_ORDER = "e.date desc, e.created_at desc, e.id"
 
-LATEST_EVOLUTION = f"""
-(select coalesce(json_agg(latest), '[]') from (
-    select {EVOLUTION_COLUMNS} from evolutions e where e.project_id = p.id order by {EVOLUTION_ORDER} limit 1
-) latest) as evolutions
-"""
+EVOLUTION_WITH_USER = json_object(
+    {**EVOLUTION_FIELDS, "user": json_object({"id": quoted("who.id"), "name": text("who.name")})}
+)
+
+LATEST_EVOLUTION = json_rows(
+    json_object(EVOLUTION_FIELDS),
+    f"(select * from evolutions e where e.project_id = p.id order by {EVOLUTION_ORDER} limit 1) e",
+    EVOLUTION_ORDER,
+)
 
 UNIT_COLUMNS = f"""
 u.id, u.project_id as "projectId", u.code, u.type, u.floor, u.area, u.bedrooms, u.bathrooms, u.price, u.status,
@@ -156,6 +219,50 @@ async def fetch_json(connection: Connection, kind: type[T], query: str, *argumen
     """Run a query of one row and one column of JSON; None when there is no row."""
     text = await connection.fetchval(query, *arguments)
     return None if text is None else msgspec.json.decode(text, type=kind)
+
+
+async def read_row(request: Request, columns: str, *arguments: object) -> asyncpg.Record:
+    """Read the one row of expressions; the same statement asks whether the session stands, if nobody has.
+
+    Raises:
+        ApiError: 401, it does not.
+    """
+    claims, services = request.unproven, services_of(request)
+    query, values = f"select {columns}", arguments
+    if claims is not None:
+        source, more = standing(claims, len(arguments) + 1)
+        query, values = f"{query} from {source}", (*arguments, *more)
+        services.revocations.by_database += 1
+    row = await services.database.read(lambda connection: connection.fetchrow(query, *values))
+    request.unproven = None
+    if row is None:
+        raise unauthorized()
+    return row
+
+
+async def read_json(request: Request, kind: type[T], query: str, *arguments: object) -> T | None:
+    """Read one row and column of JSON, see `read_row`; None when there is no row."""
+    row = await read_row(request, f"({query}) as answer", *arguments)
+    return None if row["answer"] is None else msgspec.json.decode(row["answer"], type=kind)
+
+
+async def read_text(request: Request, query: str, *arguments: object) -> str | None:
+    """Read one row and column of JSON as text, see `read_row`; None when there is no row."""
+    text: str | None = (await read_row(request, f"({query}) as answer", *arguments))["answer"]
+    return text
+
+
+async def fetch_raw(connection: Connection, query: str, *arguments: object) -> msgspec.Raw | None:
+    """Run a query of one row and one column of JSON; give its text, or None when there is no row."""
+    text = await connection.fetchval(query, *arguments)
+    return None if text is None else msgspec.Raw(text)
+
+
+def written(request: Request, text: str | msgspec.Raw) -> Written[Any]:
+    """Make the answer of a JSON text that PostgreSQL wrote: keys of photos become URLs."""
+    if isinstance(text, msgspec.Raw):
+        text = bytes(text).decode()
+    return Written(services_of(request).photos.sign_json(text).encode())
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import uuid
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Router, get, patch, post, put
 from msgspec import UNSET, Meta, UnsetType
 
 from enlevohub_api.database import Connection
@@ -18,6 +17,7 @@ from enlevohub_api.services import Request, caller_of, requires, services_of
 from enlevohub_api.settings import SETTINGS
 from enlevohub_api.storage import StorageUnavailable
 from enlevohub_api.validation import parse_body
+from enlevohub_api.web import Router, get, patch, post, put
 
 MASK = "********"
 """Stands for the stored SMTP password; sent back it means: keep it."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated
 
-from litestar import Router, delete, get, patch, post
-from litestar.params import FromPath, QueryParameter
+from msgspec import Meta
 
 from enlevohub_api.bulk_units import bulk_delete, bulk_generate, preview_generate
 from enlevohub_api.children import delete_child, read_in_project, rows
@@ -39,6 +38,7 @@ from enlevohub_api.sql import (
     set_list,
 )
 from enlevohub_api.validation import parse_body
+from enlevohub_api.web import Router, delete, get, patch, post
 
 _NOT_FOUND = "Unidade não encontrada"
 
@@ -73,17 +73,17 @@ def _filter_id(text: str) -> uuid.UUID:
         return uuid.UUID(int=0)
 
 
-@get("/", guards=[requires("units:view")], summary="List units", responses=failures(400, 401, 403, 404))
+@get("/", guards=[requires("units:view", late=True)], summary="List units", responses=failures(400, 401, 403, 404))
 async def list_units(
     request: Request,
-    project_id: FromPath[str],
-    page: Annotated[int, QueryParameter(ge=1, le=1_000_000)] = 1,
-    limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
-    search: Annotated[str | None, QueryParameter(max_length=200)] = None,
-    status: Annotated[UnitStatus | None, QueryParameter()] = None,
-    type_: Annotated[UnitType | None, QueryParameter(name="type")] = None,
-    block_id: Annotated[str | None, QueryParameter(name="blockId")] = None,
-    floor_plan_id: Annotated[str | None, QueryParameter(name="floorPlanId")] = None,
+    project_id: str,
+    page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1,
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50,
+    search: Annotated[str, Meta(max_length=200)] | None = None,
+    status: UnitStatus | None = None,
+    type_: UnitType | None = None,
+    block_id: str | None = None,
+    floor_plan_id: str | None = None,
 ) -> UnitPage:
     """Give one page of a project's units by code; the measurement form asks for 200 at a time."""
     wanted = {
@@ -113,8 +113,8 @@ async def list_units(
     return UnitPage(data=found.data, pagination=paginate(page, limit, found.total))
 
 
-@get("/{unit_id:str}", guards=[requires("units:view")], summary="One unit", responses=failures(401, 403, 404))
-async def get_unit(request: Request, project_id: FromPath[str], unit_id: FromPath[str]) -> UnitRow:
+@get("/{unit_id}", guards=[requires("units:view", late=True)], summary="One unit", responses=failures(401, 403, 404))
+async def get_unit(request: Request, project_id: str, unit_id: str) -> UnitRow:
     """Give a unit with its block and floor plan."""
     query = f"""
     select coalesce((select to_json(one) from (
@@ -134,7 +134,7 @@ async def get_unit(request: Request, project_id: FromPath[str], unit_id: FromPat
 
 
 @post("/", guards=[requires("units:create")], summary="Create a unit", responses=failures(400, 401, 403, 404, 409, 413))
-async def create_unit(request: Request, project_id: FromPath[str], idempotency_key: IdempotencyKey = None) -> UnitRow:
+async def create_unit(request: Request, project_id: str, idempotency_key: IdempotencyKey = None) -> UnitRow:
     """Add a unit; its code is new in the project, its block and floor plan are the project's own."""
     caller, raw = caller_of(request), await request.body()
     body = parse_body(raw, UnitBody)
@@ -166,12 +166,12 @@ async def create_unit(request: Request, project_id: FromPath[str], idempotency_k
 
 
 @patch(
-    "/{unit_id:str}",
+    "/{unit_id}",
     guards=[requires("units:edit")],
     summary="Change a unit",
     responses=failures(400, 401, 403, 404, 413),
 )
-async def change_unit(request: Request, project_id: FromPath[str], unit_id: FromPath[str]) -> UnitRow:
+async def change_unit(request: Request, project_id: str, unit_id: str) -> UnitRow:
     """Change the fields that are sent; null takes the unit out of its block or floor plan."""
     caller = caller_of(request)
     sent = sent_fields(parse_body(await request.body(), UnitChanges))
@@ -197,17 +197,17 @@ async def change_unit(request: Request, project_id: FromPath[str], unit_id: From
 
 
 @delete(
-    "/{unit_id:str}", status_code=200, guards=[requires("units:delete")], summary="Delete a unit",
+    "/{unit_id}", status_code=200, guards=[requires("units:delete")], summary="Delete a unit",
     responses=failures(401, 403, 404),
 )  # fmt: skip
-async def delete_unit(request: Request, project_id: FromPath[str], unit_id: FromPath[str]) -> MessageAnswer:
+async def delete_unit(request: Request, project_id: str, unit_id: str) -> MessageAnswer:
     """Delete a unit."""
     await delete_child(request, project_id, "units", unit_id, _NOT_FOUND)
     return MessageAnswer("Unidade excluída")
 
 
 units_router = Router(
-    path="/projects/{project_id:str}/units",
+    path="/projects/{project_id}/units",
     route_handlers=[
         list_units,
         get_unit,

@@ -14,15 +14,11 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from litestar import Router, get, post
-from litestar.exceptions import HTTPException
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, QueryParameter
-from litestar.response import Stream
+from msgspec import Meta
 
 from enlevohub_api.construction_schemas import UploadedPhotos
 from enlevohub_api.database import Connection, OutcomeUnknown, Unavailable
-from enlevohub_api.documented import failures
+from enlevohub_api.documented import Documented, failures
 from enlevohub_api.errors import ApiError, bad_request, forbidden, not_found
 from enlevohub_api.image_files import BadImage
 from enlevohub_api.images import ImageTooLarge
@@ -31,6 +27,7 @@ from enlevohub_api.photos import key_of, new_key
 from enlevohub_api.services import Request, Services, caller_of, requires, services_of
 from enlevohub_api.sql import lock_project, project_not_found, visible_project
 from enlevohub_api.storage import ObjectNotFound, StorageUnavailable
+from enlevohub_api.web import Disconnected, Router, Stream, get, post
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +85,7 @@ async def _receive(request: Request) -> list[bytes]:
     limit = services.settings.upload_max_size
     photos: list[bytes] = []
     try:
-        boundary = boundary_of(request.headers.get("content-type", ""))
+        boundary = boundary_of(request.header(b"content-type") or "")
         async with asyncio.timeout(READ_SECONDS):
             async for file in files(request.stream(), boundary, limit):
                 photos.append(await services.images.to_jpeg(file))
@@ -106,7 +103,7 @@ async def _receive(request: Request) -> list[bytes]:
         raise bad_request(f"O arquivo {len(photos) + 1} não é uma imagem JPEG, PNG, GIF ou WebP válida") from None
     except TimeoutError:
         raise ApiError(408, "Request Timeout", "O envio demorou demais") from None
-    except HTTPException as error:
+    except Disconnected as error:
         raise bad_request("O envio foi interrompido") from error
     if not photos:
         raise bad_request("Nenhum arquivo foi enviado")
@@ -136,28 +133,29 @@ async def _sweep(services: Services) -> None:
         await _take_back(services, [row["key"] for row in lost])
 
 
+_JPEG = "image/jpeg"
 _DOWNLOAD_ANSWERS = {
-    206: ResponseSpec(bytes, media_type="image/jpeg", description="A part of the photo", generate_examples=False),
-    304: ResponseSpec(None, description="The photo has not changed", generate_examples=False),
+    206: Documented(bytes, "A part of the photo", _JPEG),
+    304: Documented(None, "The photo has not changed"),
     **failures(400, 403, 404, 416),
 }
 _UPLOAD_FAILURES = failures(400, 401, 403, 404, 408, 413, 507)
 
 
 @post(
-    "/{project_id:str}/evolutions/upload", status_code=200, guards=[requires("projects:edit")],
-    summary="Upload photos of progress", request_max_body_size=None, responses=_UPLOAD_FAILURES,
+    "/{project_id}/evolutions/upload", status_code=200, guards=[requires("projects:edit")],
+    summary="Upload photos of progress", max_body=None, responses=_UPLOAD_FAILURES,
 )  # fmt: skip
-async def upload_evolution_photos(request: Request, project_id: FromPath[str]) -> UploadedPhotos:
+async def upload_evolution_photos(request: Request, project_id: str) -> UploadedPhotos:
     """Store every file part of a multipart body as a JPEG."""
     return await _upload(request, project_id)
 
 
 @post(
-    "/{project_id:str}/measurements/upload", status_code=200, guards=[requires("measurements:create")],
-    summary="Upload photos of a measurement", request_max_body_size=None, responses=_UPLOAD_FAILURES,
+    "/{project_id}/measurements/upload", status_code=200, guards=[requires("measurements:create")],
+    summary="Upload photos of a measurement", max_body=None, responses=_UPLOAD_FAILURES,
 )  # fmt: skip
-async def upload_measurement_photos(request: Request, project_id: FromPath[str]) -> UploadedPhotos:
+async def upload_measurement_photos(request: Request, project_id: str) -> UploadedPhotos:
     """Store every file part of a multipart body as a JPEG."""
     return await _upload(request, project_id)
 
@@ -190,15 +188,15 @@ def _photo_key(project_id: str, filename: str) -> str:
 
 
 @get(
-    "/uploads/{project_id:str}/{filename:str}", summary="A photo, by its signed URL",
-    media_type="image/jpeg", responses=_DOWNLOAD_ANSWERS,
+    "/uploads/{project_id}/{filename}", summary="A photo, by its signed URL",
+    media_type=_JPEG, responses=_DOWNLOAD_ANSWERS,
 )  # fmt: skip
 async def download(
     request: Request,
-    project_id: FromPath[str],
-    filename: FromPath[str],
-    expires: Annotated[str, QueryParameter(max_length=20)] = "",
-    signature: Annotated[str, QueryParameter(max_length=100)] = "",
+    project_id: str,
+    filename: str,
+    expires: Annotated[str, Meta(max_length=20)] = "",
+    signature: Annotated[str, Meta(max_length=100)] = "",
 ) -> Stream:
     """Give the bytes of a photo, or the range that is asked for. The bytes of a URL never change."""
     services = services_of(request)
@@ -216,20 +214,21 @@ async def download(
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "X-Content-Type-Options": "nosniff",
     }
-    if request.headers.get("if-none-match") == tag:
-        return Stream(_nothing(), status_code=304, headers=headers)
+    if request.header(b"if-none-match") == tag:
+        return Stream(_nothing(), _JPEG, status_code=304, headers=headers)
     try:
         wanted = None
-        if "range" in request.headers:
-            wanted = _wanted_range(request.headers["range"], await services.storage.size(key))
+        header = request.header(b"range")
+        if header is not None:
+            wanted = _wanted_range(header, await services.storage.size(key))
         start, end = wanted or (0, None)
         found = await services.storage.read(key, start, end)
     except ObjectNotFound:
         raise not_found("Arquivo não encontrado") from None
     if wanted is None:
-        return Stream(found.body, headers={**headers, "Content-Length": str(found.size)})
+        return Stream(found.body, _JPEG, headers={**headers, "Content-Length": str(found.size)})
     headers["Content-Range"] = f"bytes {start}-{wanted[1] - 1}/{found.size}"
-    return Stream(found.body, status_code=206, headers={**headers, "Content-Length": str(wanted[1] - start)})
+    return Stream(found.body, _JPEG, status_code=206, headers={**headers, "Content-Length": str(wanted[1] - start)})
 
 
 async def _nothing() -> AsyncIterator[bytes]:

@@ -11,8 +11,6 @@ from typing import Literal
 
 import asyncpg
 import msgspec
-from litestar import Router, get, patch, post
-from litestar.params import FromPath
 from msgspec import UNSET, UnsetType
 
 from enlevohub_api.database import Connection
@@ -22,6 +20,7 @@ from enlevohub_api.schemas import Camel, ContractorSummary, Email, Name, NewPass
 from enlevohub_api.services import Request, caller_of, requires, services_of
 from enlevohub_api.sessions import end_sessions, text_or_none
 from enlevohub_api.validation import parse_body
+from enlevohub_api.web import Router, get, patch, post
 
 StaffRole = Literal["ROOT", "MASTER", "ENGINEER", "ADMIN_STAFF", "VIEWER"]
 """Contractors and brokers register themselves."""
@@ -205,12 +204,12 @@ async def _update(connection: Connection, query: str, *values: object) -> asyncp
 
 
 @patch(
-    "/{user_id:str}",
+    "/{user_id}",
     guards=[requires("users:edit")],
     summary="Change a user",
     responses=failures(400, 401, 403, 413),
 )
-async def update_user(request: Request, user_id: FromPath[str]) -> UserRow:
+async def update_user(request: Request, user_id: str) -> UserRow:
     """Change name, role or whether the user may sign in."""
     caller = caller_of(request)
     body = parse_body(await request.body(), UserPatchBody)
@@ -236,13 +235,13 @@ async def update_user(request: Request, user_id: FromPath[str]) -> UserRow:
 
 
 @post(
-    "/{user_id:str}/approve",
+    "/{user_id}/approve",
     status_code=200,
     guards=[requires("users:edit")],
     summary="Approve a registration",
     responses=failures(400, 401, 403),
 )
-async def approve_user(request: Request, user_id: FromPath[str]) -> UserRow:
+async def approve_user(request: Request, user_id: str) -> UserRow:
     """Let a registered user in; a rejected one stays inactive."""
 
     async def work(connection: Connection, row: asyncpg.Record) -> asyncpg.Record:
@@ -254,13 +253,13 @@ async def approve_user(request: Request, user_id: FromPath[str]) -> UserRow:
 
 
 @post(
-    "/{user_id:str}/reject",
+    "/{user_id}/reject",
     status_code=200,
     guards=[requires("users:edit")],
     summary="Reject a registration",
     responses=failures(400, 401, 403),
 )
-async def reject_user(request: Request, user_id: FromPath[str]) -> UserRow:
+async def reject_user(request: Request, user_id: str) -> UserRow:
     """Shut a user out and end the user's sessions."""
     caller = caller_of(request)
 

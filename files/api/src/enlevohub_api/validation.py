@@ -78,8 +78,8 @@ def _collect(document: dict[str, Any], kind: type[msgspec.Struct]) -> list[Issue
     return issues or [Issue("", "type", "O corpo da requisição é inválido")]
 
 
-def query_issue(key: str, message: str) -> Issue:
-    """Make the issue of a query parameter from the framework's own message."""
+def value_issue(key: str, message: str) -> Issue:
+    """Make the issue of one value from msgspec's message."""
     return _issue(key, message)
 
 

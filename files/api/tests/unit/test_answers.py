@@ -12,15 +12,15 @@ import httpx
 import pytest
 
 from enlevohub_api.app import create_app
+from enlevohub_api.application import Application
 from enlevohub_api.database import Database, OutcomeUnknown
 from enlevohub_api.images import Images
 from enlevohub_api.mail import Mailer
 from enlevohub_api.metrics import Metrics
-from enlevohub_api.middleware import Drain, RequestLayer
 from enlevohub_api.passwords import Passwords
 from enlevohub_api.photos import PhotoUrls
 from enlevohub_api.revocation import Revocations
-from enlevohub_api.services import Services
+from enlevohub_api.services import Drain, Services
 from enlevohub_api.settings import load_settings
 from enlevohub_api.storage import open_storage
 from enlevohub_api.tokens import AccessClaims, Tokens
@@ -42,7 +42,7 @@ def drain() -> Drain:
 
 
 @pytest.fixture
-def app(drain: Drain) -> RequestLayer:
+def app(drain: Drain) -> Application:
     with socket.socket() as refused:
         refused.bind(("127.0.0.1", 0))
         port = refused.getsockname()[1]
@@ -77,7 +77,7 @@ Ask = Callable[..., httpx.Response]
 
 
 @pytest.fixture
-def ask(app: RequestLayer) -> Ask:
+def ask(app: Application) -> Ask:
     async def send(method: str, path: str, **options: Any) -> httpx.Response:
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://192.0.2.1") as client:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from litestar.testing import RequestFactory
 
 from enlevohub_api.ratelimit import client_address
 from enlevohub_api.settings import load_settings
+from enlevohub_api.web import Request
 
 BASE = {"DATABASE_URL": "postgresql://a:pw1@h/d", "JWT_SECRET": "4f1d0c9b7a6e5d8c3b2a1908f7e6d5c4"}
 
 
+async def no_body() -> dict[str, Any]:
+    raise AssertionError("the address needs no body")
+
+
 def address(peer: str, forwarded: str | None, proxies: str = "") -> str:
     settings = load_settings({**BASE, "TRUSTED_PROXIES": proxies})
-    request = RequestFactory().get(headers={"X-Forwarded-For": forwarded} if forwarded is not None else None)
-    request.scope["client"] = (peer, 1)
+    headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
+    scope = {"method": "GET", "path": "/", "headers": headers, "client": (peer, 1)}
+    request = Request(scope, no_body, None, None)  # type: ignore[arg-type]  # the address needs no services
     return client_address(request, settings.trusted_proxies)
 
 

@@ -16,6 +16,7 @@ TENANT = "22222222-2222-4222-8222-222222222222"
 SESSION = "33333333-3333-4333-8333-333333333333"
 TOKEN = "44444444-4444-4444-8444-444444444444"
 
+
 def claims(**changes: Any) -> dict[str, Any]:
     now = int(time.time())
     base: dict[str, Any] = {
