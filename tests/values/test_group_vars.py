@@ -23,7 +23,7 @@ HOSTS = [
     for environment in ENVIRONMENTS
     for host in load_yaml(ROOT / "inventories" / environment / "hosts.yml")["all"]["hosts"]
 ]
-# Who keeps users and who is one must know the same password: databases, Redis, object storage and the API; a simulated F5.
+# Who keeps users and who is one must know the same password: databases, Redis, object storage, a simulated F5.
 SHARED_SECRETS = {
     "vault_database_app_password": 2,
     "vault_f5_password": 2,

@@ -133,7 +133,8 @@ def check_storage(inventory: Inventory) -> Iterator[Finding]:
             "add hosts to storage_servers, or set enlevohub_storage: external or filesystem",
         )
     if entry is not None and storage == "external":
-        for name, what in (("storage_external_endpoints", "its URLs are"), ("storage_external_bucket", "its bucket is")):
+        needed = {"storage_external_endpoints": "its URLs are", "storage_external_bucket": "its bucket is"}
+        for name, what in needed.items():
             _, found = common(inventory, name)
             if found is None or not found.value:
                 where = found.where if found is not None else entry.where
