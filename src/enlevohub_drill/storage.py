@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib.util
 import json
 import os
+import socket
 import ssl
+import subprocess
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
@@ -34,6 +38,50 @@ S3Error: type[Exception] = s3.S3Error
 
 class RefusedError(RuntimeError):
     """No server did what was asked; the text says why for each."""
+
+
+_tunnels: dict[tuple[str, str], tuple[subprocess.Popen[bytes], int]] = {}
+
+
+def tunnel(site: Datacenter, server: str) -> int:
+    """Return a port of this machine that leads to S3 on a server, through SSH: its firewall lets no stranger in.
+
+    Raises S3Error when the server does not answer.
+    """
+    address = site.address(server)
+    known = _tunnels.get((site.inventory.name, server))
+    if known is not None and known[0].poll() is None:
+        return known[1]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    state = ROOT / ".lab" / site.inventory.name
+    options = ["ConnectTimeout=3", "ServerAliveInterval=2", "ServerAliveCountMax=2", "ExitOnForwardFailure=yes"]
+    command = [
+        "ssh",
+        "-N",
+        "-i",
+        f"{state}/id_ed25519",
+        "-o",
+        f"UserKnownHostsFile={state}/known_hosts",
+        "-o",
+        "BatchMode=yes",
+    ]
+    command += [word for option in options for word in ("-o", option)]
+    process = subprocess.Popen(
+        [*command, "-L", f"127.0.0.1:{port}:{address}:{PORT}", f"operator@{address}"], stderr=subprocess.DEVNULL
+    )
+    atexit.register(process.kill)
+    end = time.monotonic() + 15
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+            continue
+        _tunnels[site.inventory.name, server] = (process, port)
+        return port
+    process.kill()
+    raise S3Error(f"{server}: SSH does not answer")
 
 
 @dataclass
@@ -74,8 +122,8 @@ class Bucket:
         return "enlevohub-" + self.site.inventory.name.replace("_", "-")
 
     def endpoint(self, server: str) -> str:
-        """Return the URL of S3 on a server."""
-        return f"https://{self.site.address(server)}:{PORT}"
+        """Return a URL of S3 on a server. Raises S3Error."""
+        return f"https://127.0.0.1:{tunnel(self.site, server)}"
 
     def ask(
         self, server: str, method: str, target: str, body: bytes = b"", keys: tuple[str, str] | None = None
