@@ -287,7 +287,11 @@ def _store(settings: Settings, bucket: str, prefix: str, endpoint: str | None, c
 
 
 def _reason(error: Exception) -> str:
-    """Give the first line of an error; the library's own text names the request, never the keys."""
+    """Give what the service said (``403 Forbidden SignatureDoesNotMatch``), else the first line; never the keys."""
+    status = re.search(r"status code: (\d{3} [A-Za-z ]+)", str(error))
+    code = re.search(r"<Code>([A-Za-z0-9.]{1,60})</Code>", str(error))
+    if status is not None and code is not None:
+        return f"{status[1].strip()} {code[1]}"
     return str(error).strip().partition("\n")[0][:300] or type(error).__name__
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from enlevohub_api.storage import FilesystemStorage, ObjectNotFound, StorageFull, StorageUnavailable
+from enlevohub_api.storage import FilesystemStorage, ObjectNotFound, StorageFull, StorageUnavailable, _reason
 
 T = TypeVar("T")
 KEY = "uploads/a/b.jpg"
@@ -91,3 +91,16 @@ def test_free_space(store: FilesystemStorage, tmp_path: Path) -> None:
     assert store.free_bytes() is None
     run(store.put(KEY, b"x"))
     assert (store.free_bytes() or 0) > 0
+
+
+def test_reason_is_what_the_service_said() -> None:
+    said = (
+        "The operation lacked the necessary privileges to complete for path uploads/a.jpg: Error performing PUT "
+        "https://192.0.2.11:8333/b/uploads/a.jpg in 1ms - Server returned non-2xx status code: 403 Forbidden: "
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>SignatureDoesNotMatch</Code><Message>...</Message></Error>'
+    )
+    assert _reason(Exception(said)) == "403 Forbidden SignatureDoesNotMatch"
+
+
+def test_reason_without_an_answer_is_the_first_line() -> None:
+    assert _reason(Exception("connection refused\nDebug source: ...")) == "connection refused"
