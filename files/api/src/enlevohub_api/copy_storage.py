@@ -1,7 +1,7 @@
 """Copy the files of a directory, as one machine has kept them, into the store of the settings.
 
-Nothing is deleted or overwritten. Every file is read back and compared by SHA-256, also one that was there before, so the copy may be
-cut off and begun again at any time; a run that says ``"failed": 0`` has seen every file in the store.
+Nothing is deleted or overwritten. Every file is read back and compared by SHA-256, also one that was there before, so
+the copy may be cut off and begun again at any time; a run that says ``"failed": 0`` has seen every file in the store.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ async def copy_storage(root: Path, target: Storage) -> Summary:
     Raises:
         NotADirectoryError: there is no such directory.
     """
-    if not root.is_dir():
+    if not await asyncio.to_thread(root.is_dir):
         raise NotADirectoryError(f"{root} is no directory that this user can read")
     summary = Summary()
     waiting = keys(root)

@@ -36,9 +36,7 @@ def counts(summary: Summary) -> tuple[int, int, int, int]:
     return summary.files, summary.copied, summary.present, summary.failed
 
 
-def test_every_file_is_in_the_store_and_stays_where_it_was(
-    old: Path, store: FilesystemStorage, tmp_path: Path
-) -> None:
+def test_every_file_is_in_the_store_and_stays_where_it_was(old: Path, store: FilesystemStorage, tmp_path: Path) -> None:
     summary = copy(old, store)
     assert counts(summary) == (3, 3, 0, 0)
     assert summary.bytes == sum(len(content) for content in FILES.values())
@@ -56,9 +54,7 @@ def test_copy_that_was_cut_off_goes_on(old: Path, store: FilesystemStorage) -> N
     assert counts(copy(old, store)) == (3, 2, 1, 0)
 
 
-def test_other_content_under_the_same_name_fails_and_stays(
-    old: Path, store: FilesystemStorage, tmp_path: Path
-) -> None:
+def test_other_content_under_the_same_name_fails_and_stays(old: Path, store: FilesystemStorage, tmp_path: Path) -> None:
     asyncio.run(store.put("uploads/a/1.jpg", b"other"))
     summary = copy(old, store)
     assert counts(summary) == (3, 2, 0, 1)
