@@ -194,8 +194,9 @@ def test_known_error_is_told_with_its_cause(program: ModuleType, said: str, caus
     assert cause in told.split("Likely cause: ")[1]
 
 
-def test_moments_in_metrics_are_exact(program: ModuleType) -> None:
-    assert program.metrics_text({'a{b="c"}': 1795694217.4}) == '# TYPE a gauge\na{b="c"} 1795694217.4\n'
+def test_metrics_have_exact_moments_and_one_type_for_each_name(program: ModuleType) -> None:
+    text = program.metrics_text({'a{b="c"}': 1795694217.4, 'a{b="d"}': 1, "e": 0})
+    assert text == '# TYPE a gauge\na{b="c"} 1795694217.4\na{b="d"} 1\n# TYPE e gauge\ne 0\n'
 
 
 SETTINGS = {

@@ -122,9 +122,11 @@ def quote(value: str) -> str:
 
 def metrics_text(values: dict[str, float]) -> str:
     """Return gauges in the text format of Prometheus."""
-    return "".join(
-        f"# TYPE {name.split('{')[0]} gauge\n{name} {value:.15g}\n" for name, value in sorted(values.items())
-    )
+    lines: list[str] = []
+    for name, value in sorted(values.items()):
+        kind = f"# TYPE {name.split('{')[0]} gauge\n"
+        lines += [*([] if kind in lines else [kind]), f"{name} {value:.15g}\n"]
+    return "".join(lines)
 
 
 class Host:
@@ -229,8 +231,8 @@ class Host:
                 actions.append("stanza made")
             if not self.backups():
                 unit = "enlevohub-backup@full.service"
-                active = subprocess.run(["systemctl", "is-active", "--quiet", unit], check=False).returncode == 0
-                if not active:
+                asked = subprocess.run(["systemctl", "is-active", unit], capture_output=True, text=True, check=False)
+                if asked.stdout.strip() not in ("active", "activating"):
                     subprocess.run(["systemctl", "start", "--no-block", unit], check=True)
                     actions.append("first backup begun")
         if self.is_leader() and not self.archives_since(self.last_change()):
