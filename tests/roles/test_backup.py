@@ -225,6 +225,16 @@ def test_one_host_makes_the_backups(
     assert host.is_turn() == turn
 
 
+def test_stanza_is_left_alone_while_a_backup_is_made(program: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = program.Host({**SETTINGS, "runner": True, "member": False})
+
+    def refuse(*_: Any, **__: Any) -> str:
+        raise program.BackupError("ERROR: [050]: unable to acquire lock on file 'x'")
+
+    monkeypatch.setattr(host, "pgbackrest", refuse)
+    assert host.keep() == {"changed": False, "actions": ["a backup is being made, so there is a stanza"]}
+
+
 def test_failed_activation_leaves_the_old_data_in_place(
     program: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

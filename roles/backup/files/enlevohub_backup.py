@@ -61,6 +61,7 @@ CAUSES = (
         "the repository belongs to another database with this name. After the loss of all database servers that is "
         "right: playbooks/restore.yml brings the data back. Else set backup_stanza to a new name",
     ),
+    (r"unable to acquire lock", "another backup is being made: wait for its end"),
     (r"No space left", "the file system of the repository is full: enlarge it, or lower repo1-retention-full"),
     (
         r"unable to find primary|unable to find .*standby",
@@ -226,19 +227,27 @@ class Host:
         """Make the stanza when it is missing, check the archive when it has not worked since the last change."""
         actions: list[str] = []
         if self.is_turn():
-            said = self.pgbackrest("stanza-create", "--log-level-console=info")
-            if "already exists" not in said:
-                actions.append("stanza made")
-            if not self.backups():
-                unit = "enlevohub-backup@full.service"
-                asked = subprocess.run(["systemctl", "is-active", unit], capture_output=True, text=True, check=False)
-                if asked.stdout.strip() not in ("active", "activating"):
-                    subprocess.run(["systemctl", "start", "--no-block", unit], check=True)
-                    actions.append("first backup begun")
+            actions += self.keep_stanza()
         if self.is_leader() and not self.archives_since(self.last_change()):
             self.pgbackrest("check", "--log-level-console=warn", timeout=180)
             actions.append("archive checked")
         return {"changed": "stanza made" in actions or "first backup begun" in actions, "actions": actions}
+
+    def keep_stanza(self) -> list[str]:
+        """Make the stanza when it is missing, begin a first backup when there is none; returns what was done."""
+        actions: list[str] = []
+        try:
+            said = self.pgbackrest("stanza-create", "--log-level-console=info")
+        except BackupError as error:
+            if "unable to acquire lock" in str(error):
+                return ["a backup is being made, so there is a stanza"]
+            raise
+        if "already exists" not in said:
+            actions.append("stanza made")
+        if not self.backups():
+            subprocess.run(["systemctl", "start", "--no-block", "enlevohub-backup@full.service"], check=True)
+            actions.append("first backup begun")
+        return actions
 
     def last_change(self) -> float:
         """Return when the configuration of pgBackRest or the certificate changed last."""
