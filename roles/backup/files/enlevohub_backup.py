@@ -244,8 +244,10 @@ class Host:
             raise
         if "already exists" not in said:
             actions.append("stanza made")
-        if not self.backups():
-            subprocess.run(["systemctl", "start", "--no-block", "enlevohub-backup@full.service"], check=True)
+        unit = "enlevohub-backup@full.service"
+        asked = subprocess.run(["systemctl", "is-active", unit], capture_output=True, text=True, check=False)
+        if not self.backups() and asked.stdout.strip() not in ("active", "activating"):
+            subprocess.run(["systemctl", "start", "--no-block", unit], check=True)
             actions.append("first backup begun")
         return actions
 
