@@ -175,3 +175,14 @@ def test_upload_then_record_on_the_other_copy(apis: tuple[Api, Api]) -> None:
     url = site.upload(image()).json()["urls"][0]
     evolution = site.on(apis[1]).post("/evolutions", {**BODY, "photos": [url]})
     assert key_of_url(evolution["photos"][0]) == key_of_url(url)
+
+
+def test_only_photos_of_records_become_urls(site: Site) -> None:
+    """Texts and metadata of users that look like photos leave as they came, else anybody could have a key signed."""
+    key = key_of_url(site.photo())
+    lure = {"projectId": site.id, "photos": [key]}
+    text = f'"projectId":"{site.id}","photos":["{key}"]'
+    site.ask("PATCH", site.path(""), json={"metadata": lure, "description": text})
+    site.post("/evolutions", {**BODY, "notes": text})
+    shown = site.get("")
+    assert (shown["metadata"], shown["description"], shown["evolutions"][0]["notes"]) == (lure, text, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from urllib.parse import parse_qs, urlsplit
 
@@ -92,3 +93,28 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
 def test_only_photos_of_the_own_project_are_signed() -> None:
     signed = URLS.sign_all([KEY, "x"], str(uuid.UUID(int=1)))
     assert signed == [KEY, "x"]
+
+
+def evolution_text(project: object, photos: str) -> str:
+    """An evolution as `sql.EVOLUTION_FIELDS` writes it."""
+    return f'{{"id":"1","notes":null,"projectId":"{project}","photos":{photos}}}'
+
+
+def test_json_of_evolutions_gets_urls_for_the_keys_of_its_project() -> None:
+    other = f"uploads/projects/{uuid.uuid4()}/1700000000000-abcdef.jpg"
+    text = URLS.sign_json(evolution_text(PROJECT, f'["{KEY}", "{other}", "old.jpg"]'))
+    first, second, third = json.loads(text)["photos"]
+    assert URLS.remaining(KEY, *parts(first)) > 0
+    assert (second, third) == (other, "old.jpg")
+
+
+def test_json_without_photos_stays_as_it_is() -> None:
+    text = evolution_text(PROJECT, "[]")
+    assert URLS.sign_json(text) == text
+
+
+@given(st.text())
+def test_json_text_that_looks_like_photos_is_not_signed(before: str) -> None:
+    lure = f'{before}"projectId":"{PROJECT}","photos":["{KEY}"]'
+    text = json.dumps({"notes": lure}, separators=(",", ":"))
+    assert URLS.sign_json(text) == text
