@@ -106,7 +106,9 @@ def test_migration_is_a_command_of_the_api(render: Renderer) -> None:
 def test_health_path_of_the_backend_pool_is_a_path_of_the_api(render: Renderer) -> None:
     pools = {pool["name"]: pool for pool in render.value("haproxy", "haproxy_pools", "lb1")}
     source = (ROOT / "files/api/src/enlevohub_api/health.py").read_text(encoding="utf-8")
-    assert f'@get("{pools["backend"]["health_path"]}"' in source
+    router, path = pools["backend"]["health_path"].rsplit("/", 1)
+    assert f'@get("/{path}"' in source
+    assert f'Router(path="{router}"' in source
 
 
 def test_health_path_of_the_frontend_pool_is_a_path_of_nginx(render: Renderer) -> None:

@@ -167,7 +167,7 @@ INVENTORY = [
     ),
     Defect(
         "even_redis",
-        replaced(HOSTS, "    app2:\n    app3:\n\nload", "    app2:\n\nload"),
+        replaced(HOSTS, "    app2:\n    app3:\n\nstorage", "    app2:\n\nstorage"),
         (HOSTS, "redis_servers:"),
         "redis_servers",
         "2 members: an even number",
@@ -338,7 +338,7 @@ INVENTORY = [
     Defect(
         "no_priority",
         replaced(HOSTS, "  vars:\n    ansible_group_priority: 10\n", ""),
-        (f"{HOSTS}:51", ""),
+        (f"{HOSTS}:57", ""),
         "ansible_group_priority",
         "values of the tiers can win",
         "add `vars: {ansible_group_priority: 10}` to the group",
@@ -438,7 +438,7 @@ VALUES = [
     Defect(
         "key_twice",
         appended(LAB, "enlevohub_public_port: 8443"),
-        (f"{LAB}:19", ""),
+        (f"{LAB}:30", ""),
         "enlevohub_public_port",
         "stands twice",
         "keep one of the two",

@@ -48,6 +48,7 @@ SSH = {"SSH": ("22", {ANYWHERE})}
             {
                 **SSH,
                 **ETCD,
+                **STATE,
                 "backend": ("3001-3016", {LB1, APP1}),
                 "repository of backups": ("8432", {DB1, DB2}),
             },

@@ -21,6 +21,7 @@ HOSTS = {
     "haproxy": "lb1",
     "object_storage": "app1",
     "patroni": "db1",
+    "witness": "app1",
     "redis": "app1",
 }
 ROLE_PATHS = {"compose_stack": "backend > compose_stack"}

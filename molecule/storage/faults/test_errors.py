@@ -99,7 +99,7 @@ def test_expired_certificate_is_told_and_site_makes_a_new_one(datacenter: Any, b
     victim = datacenter.groups["storage_servers"][1]
     old = datacenter.run(victim, f"cat {PKI}/host.crt")
     text = expired(datacenter, old)
-    datacenter.run(victim, f"cp {PKI}/host.crt /root/host.crt.good")
+    datacenter.run(victim, f"cp {PKI}/host.crt {PKI}/host.crt.good")
     datacenter.run(victim, f"tee {PKI}/host.crt <<'END' > /dev/null\n{text}END\n")
     datacenter.run(victim, "systemctl restart --no-block seaweedfs")
 
