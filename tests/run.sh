@@ -26,7 +26,7 @@ part() {
 
 echo "=== lint"
 tests/lint.sh
-part fast python -m pytest -q
+part fast python -m pytest -q -n2
 part f5 python -m pytest -q -n2 tests/f5_play
 part api tests/api.sh
 part frontend tests/frontend.sh

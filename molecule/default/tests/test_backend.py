@@ -47,7 +47,8 @@ def test_docker_inspect_holds_no_secret(datacenter: Any, docker_server: str) -> 
 
 def test_secret_files_belong_to_the_containers_only(datacenter: Any, backend_server: str) -> None:
     listed = datacenter.run(backend_server, "stat -c '%u:%g %a %n' /opt/enlevohub/backend/secrets/*")
-    names = ("database_url", "jwt_secret", "s3_access_key_id", "s3_secret_access_key")
+    names = ["database_url", "jwt_secret", "redis_ca", "redis_password", "redis_sentinel_password"]
+    names += ["s3_access_key_id", "s3_secret_access_key"]
     assert [line.rsplit("/", 1) for line in listed.splitlines()] == [
         ["10001:10001 400 /opt/enlevohub/backend/secrets", name] for name in names
     ]
