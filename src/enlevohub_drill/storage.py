@@ -40,16 +40,16 @@ class RefusedError(RuntimeError):
     """No server did what was asked; the text says why for each."""
 
 
-_tunnels: dict[tuple[str, str], tuple[subprocess.Popen[bytes], int]] = {}
+_tunnels: dict[tuple[str, str, int], tuple[subprocess.Popen[bytes], int]] = {}
 
 
-def tunnel(site: Datacenter, server: str) -> int:
-    """Return a port of this machine that leads to S3 on a server, through SSH: its firewall lets no stranger in.
+def tunnel(site: Datacenter, server: str, target: int = PORT) -> int:
+    """Return a port of this machine that leads to a port of a server, through SSH: its firewall lets no stranger in.
 
     Raises S3Error when the server does not answer.
     """
     address = site.address(server)
-    known = _tunnels.get((site.inventory.name, server))
+    known = _tunnels.get((site.inventory.name, server, target))
     if known is not None and known[0].poll() is None:
         return known[1]
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -68,7 +68,10 @@ def tunnel(site: Datacenter, server: str) -> int:
     ]
     command += [word for option in options for word in ("-o", option)]
     process = subprocess.Popen(
-        [*command, "-L", f"127.0.0.1:{port}:{address}:{PORT}", f"operator@{address}"], stderr=subprocess.DEVNULL
+        [*command, "-L", f"127.0.0.1:{port}:{address}:{target}", f"operator@{address}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     atexit.register(process.kill)
     end = time.monotonic() + 15
@@ -78,7 +81,7 @@ def tunnel(site: Datacenter, server: str) -> int:
         except OSError:
             time.sleep(0.05)
             continue
-        _tunnels[site.inventory.name, server] = (process, port)
+        _tunnels[site.inventory.name, server, target] = (process, port)
         return port
     process.kill()
     raise S3Error(f"{server}: SSH does not answer")

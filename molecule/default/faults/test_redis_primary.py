@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
+from enlevohub_drill.storage import tunnel
+
 LOOK = 4.0  # seconds to look closely after the fault; what Redis may remember for others ends after one
+
+
+def me(datacenter: Any, backend: str) -> str:
+    """Return the URL at one backend that tells a user who it is."""
+    return f"http://127.0.0.1:{tunnel(datacenter, backend, 3001)}/api/v1/auth/me"
 
 
 def states(datacenter: Any) -> dict[str, dict[str, Any]]:
@@ -36,7 +43,7 @@ def whole(datacenter: Any) -> bool:
 
 
 class Watch:
-    """Asks every backend by its own address with a token that has ended and with one that has not."""
+    """Asks every backend itself with a token that has ended and with one that has not."""
 
     def __init__(self, datacenter: Any, ended: str, good: str) -> None:
         """Begin with no request."""
@@ -47,7 +54,7 @@ class Watch:
     def ask(self) -> None:
         """Ask each backend once."""
         for name in self.datacenter.groups["backend_servers"]:
-            address = f"http://{self.datacenter.address(name)}:3001/api/v1/auth/me"
+            address = me(self.datacenter, name)
             for kind, token, expected in (("ended", self.ended, 401), ("good", self.good, 200)):
                 begin = time.monotonic()
                 status = self.datacenter.get(address, token=token).status
@@ -84,8 +91,7 @@ def users(datacenter: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, An
     first, second, third = (datacenter.register() for _ in range(3))
     for user in (first, second, third):
         for name in datacenter.groups["backend_servers"]:
-            address = f"http://{datacenter.address(name)}:3001/api/v1/auth/me"
-            assert datacenter.get(address, token=user["tokens"]["accessToken"]).status == 200
+            assert datacenter.get(me(datacenter, name), token=user["tokens"]["accessToken"]).status == 200
     return first, second, third
 
 
