@@ -41,7 +41,13 @@ def secrets() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def arguments(datacenter: Datacenter, blank: str) -> tuple[str, ...]:
+def compose_port() -> int:
+    """The port that files/compose.yaml publishes, beside those of site.yml."""
+    return 8088
+
+
+@pytest.fixture(scope="session")
+def arguments(datacenter: Datacenter, blank: str, compose_port: int) -> tuple[str, ...]:
     """What ansible-playbook needs to reach a lab host instead of the example address."""
     state = ROOT / ".lab" / datacenter.inventory.name
     values = {
@@ -50,6 +56,8 @@ def arguments(datacenter: Datacenter, blank: str) -> tuple[str, ...]:
         "ansible_ssh_private_key_file": str(state / "id_ed25519"),
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={state}/known_hosts",
         "base_time_service": "none",
+        # What files/compose.yaml publishes beside it.
+        "firewall_further_services": [{"name": "compose.yaml", "ports": [compose_port], "anywhere": True}],
     }
     path = state / "single.yml"
     path.write_text(yaml.safe_dump(values))

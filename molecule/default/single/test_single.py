@@ -19,7 +19,6 @@ from enlevohub_drill.site import ROOT, Datacenter
 NAME = "server1"
 STACK = "/opt/enlevohub-compose"
 COMPOSE = f"cd {STACK} && docker compose --project-directory . "
-PORT = 8088
 LAB = (ROOT / os.environ.get("ENLEVOHUB_INVENTORY", "inventories/molecule")).name
 
 
@@ -89,11 +88,11 @@ def copy(server: Datacenter, source: Path, target: str, mode: str = "0644") -> N
 
 
 @pytest.fixture(scope="module")
-def compose(server: Datacenter, images: None) -> Iterator[Datacenter]:
+def compose(server: Datacenter, images: None, compose_port: int) -> Iterator[Datacenter]:
     """The stack of files/compose.yaml, up and healthy."""
     for name in ("compose.yaml", "compose/backend.conf"):
         copy(server, ROOT / "files" / name, f"{STACK}/{name}")
-    text = (ROOT / "files" / ".env.example").read_text().replace("HTTP_PORT=80\n", f"HTTP_PORT={PORT}\n")
+    text = (ROOT / "files" / ".env.example").read_text().replace("HTTP_PORT=80\n", f"HTTP_PORT={compose_port}\n")
     text = text.replace("POSTGRES_PASSWORD=\n", f"POSTGRES_PASSWORD={uuid.uuid4().hex}\n")
     text = text.replace("JWT_SECRET=\n", f"JWT_SECRET={uuid.uuid4().hex}{uuid.uuid4().hex}\n")
     path = ROOT / "build" / "compose.env"
@@ -101,7 +100,7 @@ def compose(server: Datacenter, images: None) -> Iterator[Datacenter]:
     copy(server, path, f"{STACK}/.env", "0600")
     server.run(NAME, COMPOSE + "up --detach --wait --wait-timeout 180")
     site = Datacenter(server.inventory, server.groups, server.variables, server.secrets)
-    site.public = f"http://{server.public.removeprefix('https://')}:{PORT}"
+    site.public = f"http://{server.public.removeprefix('https://')}:{compose_port}"
     site._hosts.update(server._hosts)
     yield site
     server.run(NAME, COMPOSE + "down --volumes")
