@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,3 +100,19 @@ def test_container_that_never_started_is_older_than_every_file() -> None:
 )
 def test_log_lines_are_shown_without_secrets(line: str, shown: str) -> None:
     assert compose_stack.redact(line) == shown
+
+
+@pytest.mark.parametrize(
+    ("status", "restarts", "events", "expected"),
+    [
+        pytest.param("running", 2, "1\n7\n", 7, id="begins once more"),
+        pytest.param("running", 2, "", 0, id="the engine forgot its end"),
+        pytest.param("running", 0, "7\n", 0, id="never ended"),
+        pytest.param("exited", 2, "7\n", 1, id="ended"),
+        pytest.param("restarting", 2, "7\n", 1, id="waits for its restart"),
+    ],
+)
+def test_exit_code_is_that_of_the_last_end(status: str, restarts: int, events: str, expected: int) -> None:
+    module = SimpleNamespace(params={"directory": "/"}, run_command=lambda command, cwd: (0, events, ""))
+    item = {**container(status=status), "RestartCount": restarts, "Created": "2026-01-31T23:59:58.123456789Z"}
+    assert compose_stack.Stack(module).exit_code(item) == expected

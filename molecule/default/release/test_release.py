@@ -5,7 +5,6 @@ The tests run in this order and build on each other. The seed of the load is pri
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any
 
@@ -68,10 +67,8 @@ def test_code_of_a_release_travels_without_the_layers_below_it(releases: Result)
 
 def test_bad_release_fails_and_says_why(bad: Result) -> None:
     assert bad.notes["code"] == 2
-    for fact in ("the version for this test does not start", "healthcheck", "go back"):
+    for fact in ("exit code 7", "the version for this test does not start", "healthcheck", "go back"):
         assert fact in bad.notes["said"]
-    # Between two restarts the engine tells the exit code; while the next one begins, how often it restarted.
-    assert re.search(r"exit code 7|running, exit code 0, restarted [1-9]", bad.notes["said"])
 
 
 def test_bad_release_touches_one_backend(bad: Result) -> None:

@@ -175,7 +175,7 @@ class Stack:
                 continue
             answers = (state.get("Health") or {}).get("Log") or [{}]
             lines.append(
-                f"{item['Name'].lstrip('/')}: {state['Status']}, exit code {state['ExitCode']}, restarted "
+                f"{item['Name'].lstrip('/')}: {state['Status']}, exit code {self.exit_code(item)}, restarted "
                 f"{item.get('RestartCount', 0)} times, health {health_of(item)}: "
                 f"{str(answers[-1].get('Output', '')).strip()[-400:]}"
             )
@@ -184,6 +184,17 @@ class Stack:
             _, out, err = self.docker("logs", "--tail", SHOWN_LOG_LINES, item["Id"])
             lines.append((out + err).strip())
         self.module.fail_json(msg=redact("\n".join(lines)))
+
+    def exit_code(self, item: dict[str, Any]) -> int:
+        """Return how a container ended last: one that begins once more says 0, but the engine's events know it."""
+        state = item["State"]
+        if state["Status"] == "running" and item.get("RestartCount"):
+            kept = ["--filter", f"container={item['Id']}", "--filter", "event=die"]
+            period = ["--since", item["Created"], "--until", f"{time.time():.3f}"]
+            _, out, _ = self.docker("events", *period, *kept, "--format", "{{.Actor.Attributes.exitCode}}")
+            if out.split():
+                return int(out.split()[-1])
+        return int(state["ExitCode"])
 
     # --- steps
 
