@@ -12,6 +12,7 @@ import pytest
 from enlevohub_drill.cases import Drill
 from enlevohub_drill.load import Load
 from enlevohub_drill.site import ROOT, Datacenter, load_datacenter, resolve
+from enlevohub_drill.storage import Bucket
 
 INVENTORY = ROOT / os.environ.get("ENLEVOHUB_INVENTORY", "inventories/molecule")
 
@@ -30,6 +31,15 @@ def containers() -> Callable[..., str]:
         return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout
 
     return docker
+
+
+@pytest.fixture
+def bucket(datacenter: Datacenter) -> Bucket:
+    """The bucket with the keys of the API, when cluster and storage are whole."""
+    found = Bucket(datacenter)
+    datacenter.wait("a whole cluster", datacenter.whole, 240)
+    datacenter.wait("a whole object storage", found.whole, 240)
+    return found
 
 
 @pytest.fixture(scope="module")

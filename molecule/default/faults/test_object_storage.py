@@ -15,10 +15,9 @@ from enlevohub_drill.storage import Bucket
 OBJECTS = 200
 
 
-def test_leading_storage_server_is_lost_and_comes_back(datacenter: Any, containers: Callable[..., str]) -> None:
-    bucket = Bucket(datacenter)
-    datacenter.wait("a whole cluster", datacenter.whole, 240)
-    datacenter.wait("a whole object storage", bucket.whole, 240)
+def test_leading_storage_server_is_lost_and_comes_back(
+    datacenter: Any, bucket: Bucket, containers: Callable[..., str]
+) -> None:
     done = work(datacenter)
     written = bucket.fill(f"probe/loss-{time.time_ns()}", OBJECTS)
     victim = bucket.state()["leader"]
