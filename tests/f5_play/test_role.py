@@ -134,6 +134,17 @@ def test_error_that_the_module_swallows_is_found(f5: Site) -> None:
     assert f5.simulator.device.saved == 0
 
 
+def test_run_that_died_before_it_saved_is_saved_by_the_next(f5: Site) -> None:
+    f5.simulator.fault(method="POST", path="/util/bash$", status=403)
+    f5.run(code=2)
+    assert (f5.sessions(), f5.simulator.device.saved) == (ENABLED, 0)
+    f5.simulator.faults.clear()
+    f5.run()
+    assert f5.simulator.device.saved == 1
+    assert f5.run().changed == []
+    assert f5.simulator.device.saved == 1
+
+
 def test_short_fault_of_a_write_is_survived(f5: Site) -> None:
     f5.seed({"app1": HOSTS["app1"], "app2": HOSTS["app2"]})
     f5.simulator.fault(method="POST", path="/members$", status=503, times=1)
