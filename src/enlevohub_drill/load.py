@@ -59,6 +59,7 @@ class Period:
         p50, p99: seconds of the quick kinds.
         problems: the failures by their reason.
         resent: how many were sent again on a new connection, because the kept one had been closed in peace.
+        p99_of: seconds by kind, of the quick kinds.
     """
 
     requests: int
@@ -67,11 +68,15 @@ class Period:
     p99: float
     problems: dict[str, int]
     resent: int
+    p99_of: dict[str, float]
 
     @classmethod
     def of(cls, samples: list[Sample], resent: int = 0) -> Period:
         """Sum samples up."""
-        quick = [sample.seconds for sample in samples if sample.kind in QUICK and not sample.problem]
+        by_kind = {
+            kind: [sample.seconds for sample in samples if sample.kind == kind and not sample.problem] for kind in QUICK
+        }
+        quick = [seconds for values in by_kind.values() for seconds in values]
         problems = Counter(f"{sample.kind}: {sample.problem}" for sample in samples if sample.problem)
         return cls(
             requests=len(samples),
@@ -80,6 +85,7 @@ class Period:
             p99=round(percentile(quick, 0.99), 4),
             problems=dict(problems.most_common(10)),
             resent=resent,
+            p99_of={kind: round(percentile(values, 0.99), 4) for kind, values in by_kind.items()},
         )
 
 
