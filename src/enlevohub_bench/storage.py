@@ -29,8 +29,9 @@ VOLUME = "/var/tmp/enlevohub-bench"
 
 # Runs inside the container; prints one line of JSON: MB/s by store and direction, one value per round.
 PROGRAM = f"""
-import asyncio, json, os, time
+import asyncio, json, os, sys, time
 from pathlib import Path
+sys.path.insert(0, "/opt/enlevohub/app")
 from enlevohub_api.settings import load_settings
 from enlevohub_api.storage import FilesystemStorage, open_storage
 

@@ -1,4 +1,4 @@
-"""The playbooks of the years after: a server without its disk, one more, one less, files of one machine into the bucket.
+"""The playbooks of the years after: a server without its disk, one more, one less, files of one machine.
 
 The tests run in this order. Figures are printed.
 """
