@@ -36,6 +36,15 @@ RETRY_AFTER_SECONDS = 2
 TCP_USER_TIMEOUT_MS = 3000
 """Unacknowledged bytes for so long end a connection: a host that vanished sends no reset."""
 
+_SETTINGS = {
+    "application_name": "enlevohub-api",
+    # `sql.instant` writes in it.
+    "timezone": "UTC",
+    # Statements are kept by name and planned once per connection. PostgreSQL would plan the first five executions, and
+    # all of a statement whose guessed cost is above theirs, as with a LIMIT that is an argument.
+    "plan_cache_mode": "force_generic_plan",
+}
+
 _FAILOVER_ERRORS = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -126,7 +135,7 @@ async def _connect_host(dsn: Dsn, host: str, port: int, timeout: float, context:
             database=dsn.database,
             ssl=context if context is not None else False,
             timeout=timeout,
-            server_settings={"application_name": "enlevohub-api"},
+            server_settings=_SETTINGS,
         )
         try:
             _bound_silence(connection)

@@ -19,6 +19,7 @@ from enlevohub_api.sql import (
     EVOLUTION_ORDER,
     EVOLUTION_WITH_USER,
     Conditions,
+    concat,
     decimal,
     fetch_raw,
     json_rows,
@@ -41,7 +42,7 @@ with e as (
     insert into evolutions (project_id, date, percentage, phase, notes, photos, reported_by)
     select $1, coalesce($2, now()), $3, $4, $5, $6, who.id from users who where who.id = $7::uuid returning *
 )
-select {EVOLUTION_WITH_USER} from e join users who on who.id = e.reported_by
+select {concat(EVOLUTION_WITH_USER)} from e join users who on who.id = e.reported_by
 """
 
 
@@ -130,7 +131,7 @@ async def change_evolution(request: Request, project_id: str, evolution_id: str)
             columns["photos"] = await _stored_keys(connection, project, sent["photos"], kept or [])
         query = f"""
         with e as (update evolutions e set {set_list(columns, conditions)} where {conditions.where} returning e.*)
-        select {EVOLUTION_WITH_USER} from e join users who on who.id = e.reported_by
+        select {concat(EVOLUTION_WITH_USER)} from e join users who on who.id = e.reported_by
         """
         return await fetch_raw(connection, query, *conditions.arguments)
 

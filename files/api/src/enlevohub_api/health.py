@@ -14,7 +14,7 @@ from enlevohub_api.web import Response, Router, get
 
 READY_TIMEOUT = 2.0
 """Seconds the readiness check waits for the database."""
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The newest revision of `migrations`: requests cannot be served on an older schema."""
 
 _STARTED = time.monotonic()

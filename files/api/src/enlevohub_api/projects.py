@@ -34,12 +34,16 @@ from enlevohub_api.sql import (
     PROJECT_FIELDS,
     UNIT_COLUMNS,
     UNIT_TOTALS,
+    Literal,
+    Parts,
+    concat,
     count_of,
     decimal,
     fetch_raw,
     json_object,
     json_rows,
     like_pattern,
+    plain,
     project_not_found,
     read_json,
     read_row,
@@ -62,11 +66,14 @@ SORT_COLUMNS: dict[str, str] = {
 }
 
 
+_NONE = (Literal("0"),)
+
+
 # The schema has no activities, purchase orders or financial transactions, so a project has none of them.
-def _count(*none: str) -> str:
+def _count(*none: str) -> Parts:
     """Write the numbers of a project's children; those of ``none`` are 0."""
     children = {name: count_of(name) for name in ("units", "evolutions")}
-    return json_object({**children, **dict.fromkeys(none, "0")})
+    return json_object({**children, **dict.fromkeys(none, _NONE)})
 
 
 _ROW = json_object({**PROJECT_FIELDS, "evolutions": LATEST_EVOLUTION, "_count": _count("activities")})
@@ -75,25 +82,25 @@ _RECENT = json_object(
     {**PROJECT_FIELDS, "evolutions": LATEST_EVOLUTION, "_count": json_object({"units": count_of("units")})}
 )
 _CREATED = json_object(
-    {**PROJECT_FIELDS, "evolutions": "'[]'", "_count": json_object({"units": "0", "evolutions": "0"})}
+    {**PROJECT_FIELDS, "evolutions": (Literal("[]"),), "_count": json_object({"units": _NONE, "evolutions": _NONE})}
 )
 _DETAIL = json_object(
     {
         **PROJECT_FIELDS,
-        "evolutions": json_rows(
-            EVOLUTION_WITH_USER,
-            "evolutions e join users who on who.id = e.reported_by where e.project_id = p.id",
-            EVOLUTION_ORDER,
+        "evolutions": plain(
+            json_rows(
+                EVOLUTION_WITH_USER,
+                "evolutions e join users who on who.id = e.reported_by where e.project_id = p.id",
+                EVOLUTION_ORDER,
+            )
         ),
-        "units": f"""(select coalesce(json_agg(one), '[]') from (
+        "units": plain(f"""(select coalesce(json_agg(one), '[]') from (
             select {UNIT_COLUMNS.replace("u.price,", "coalesce(u.price, 0) as price,")}
             from units u where u.project_id = p.id order by u.code
-        ) one)""",
+        ) one)"""),
         "_count": _count("purchaseOrders", "financialTransactions"),
     }
 )
-
-_PAGE = "(select * from projects p where {where} order by {order} limit {limit} offset {offset}) p"
 
 _INSERT = f"""
 with p as (
@@ -101,7 +108,7 @@ with p as (
                           quantidade_unidades, metadata)
     select $1, caller_user.tenant_id, $2, $3, $4, $5, $6, $7, $8, $9, $10 from {{source}} returning *
 )
-select {_CREATED} from p
+select {concat(_CREATED)} from p
 """
 
 _DATES = {"start_date": "startDate", "expected_end_date": "expectedEndDate", "actual_end_date": "actualEndDate"}
@@ -123,15 +130,18 @@ async def list_projects(
         conditions.add("(p.name ilike {} or p.description ilike {})", like_pattern(search))
     if status:
         conditions.add("p.status = {}", status)
-    where = conditions.where
+    source, tables = f"projects p where {conditions.where}", ""
+    if search:
+        # The texts are compared once: both the page and the total are taken from what was found.
+        source, tables = "found p", f"with found as materialized (select * from {source})"
     order = f"{SORT_COLUMNS[sort_by]} {'asc' if sort_order == 'asc' else 'desc'}, p.id"
-    rows = _PAGE.format(
-        where=where, order=order, limit=conditions.argument(limit), offset=conditions.argument((page - 1) * limit)
-    )
+    limits = f"limit {conditions.argument(limit)} offset {conditions.argument((page - 1) * limit)}"
+    rows = f"(select * from {source} order by {order} {limits}) p"
     found = await read_row(
         request,
-        f"(select count(*) from projects p where {where}) as total, {json_rows(_ROW, rows, order)} as data",
+        f"(select count(*) from {source}) as total, {json_rows(_ROW, rows, order)} as data",
         *conditions.arguments,
+        tables=tables,
     )
     pagination = msgspec.json.encode(paginate(page, limit, found["total"])).decode()
     return written(request, f'{{"data":{found["data"]},"pagination":{pagination}}}')
@@ -209,7 +219,7 @@ async def dashboard_stats(request: Request) -> Written[DashboardStats]:
 async def get_project(request: Request, project_id: str) -> Written[ProjectDetail]:
     """Give a project with all its evolutions and units."""
     visible = visible_project(caller_of(request), project_id)
-    query = f"select {_DETAIL} from projects p where {visible.where}"
+    query = f"select {concat(_DETAIL)} from projects p where {visible.where}"
     project = await read_text(request, query, *visible.arguments)
     if project is None:
         raise project_not_found()
@@ -233,7 +243,7 @@ async def change_project(request: Request, project_id: str) -> Written[ProjectCh
     visible = visible_project(caller_of(request), project_id)
     query = f"""
     with p as (update projects p set {set_list(sent, visible)} where {visible.where} returning p.*)
-    select {_CHANGED} from p
+    select {concat(_CHANGED)} from p
     """
     project = await services_of(request).database.write(
         lambda connection: fetch_raw(connection, query, *visible.arguments)

@@ -1,7 +1,7 @@
 """What the queries of projects and their children share.
 
 PostgreSQL builds the JSON of an answer in one statement. Answers about projects and evolutions leave as PostgreSQL
-wrote them (`json_object`); the others are checked by `msgspec` against their type on the way.
+wrote them (`concat`); the others are checked by `msgspec` against their type on the way.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, TypeVar
+from itertools import groupby
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
@@ -25,69 +26,98 @@ from enlevohub_api.web import Written
 T = TypeVar("T")
 
 
+class Literal(str):
+    """Text of a JSON document that is not a value of a column."""
+
+
+Parts: TypeAlias = tuple[str, ...]
+"""What `concat` joins to JSON: literals, and expressions of SQL that write a value as they are."""
+
+
 def instant(column: str) -> str:
-    """Write an instant as ``2026-01-02T00:00:00.000Z``."""
-    return f"""to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+    """Write an instant as ``2026-01-02T00:00:00.000Z``; the time zone of our connections is UTC, see `database`."""
+    return f"""to_char({column}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
 
 
-def json_object(fields: Mapping[str, str]) -> str:
-    """Write an object as text, from the arguments of ``concat`` that write its values.
+def concat(parts: Parts) -> str:
+    """Write the parts as one text. Literals side by side are one argument, for each costs time in every row."""
+    arguments: list[str] = []
+    for literal, group in groupby(parts, lambda part: isinstance(part, Literal)):
+        run = list(group)
+        arguments += ["'" + "".join(run).replace("'", "''") + "'"] if literal else run
+    return f"concat({','.join(arguments)})"
 
-    It is one ``concat``: ``to_json`` of a row looks up every column's type again for every row.
+
+def json_object(fields: Mapping[str, Parts]) -> Parts:
+    """Give the parts of an object.
+
+    One `concat` writes it with all that is in it: ``to_json`` of a row looks every type up again for every row.
     """
-    parts = ",".join(f"""',"{name}":',{value}""" for name, value in fields.items())
-    return f"concat('{{{parts[2:]},'}}')"
+    parts: list[str] = []
+    for name, value in fields.items():
+        parts += (Literal(f'{"," if parts else "{"}"{name}":'), *value)
+    return (*parts, Literal("}"))
 
 
-def json_rows(item: str, source: str, order: str) -> str:
+def json_rows(item: Parts, source: str, order: str) -> str:
     """Write an array as text: ``item`` for every row of ``source``, in order."""
-    listed = f"select {item} as item from {source} order by {order}"
-    return f"(select concat('[', string_agg(item, ','), ']') from ({listed}) listed)"
+    listed = f"select {concat(item)} as item from {source} order by {order}"
+    return f"(select '[' || coalesce(string_agg(item, ','), '') || ']' from ({listed}) listed)"
 
 
-def plain(expression: str) -> str:
-    """Write a number, truth value or JSON."""
-    return f"coalesce(({expression})::text, 'null')"
+def plain(expression: str) -> Parts:
+    """Write a number or JSON that is never null."""
+    return (expression,)
 
 
-def quoted(expression: str) -> str:
+def nullable(expression: str) -> Parts:
+    """Write JSON that may be null."""
+    return (f"coalesce({expression}, 'null')",)
+
+
+def quoted(expression: str) -> Parts:
     """Write a text that needs no escapes and is never null: an id, or one of a list of names."""
-    return f"""'"',{expression},'"'"""
+    return (Literal('"'), expression, Literal('"'))
 
 
-def text(expression: str) -> str:
+def text(expression: str) -> Parts:
     """Write any text."""
-    return plain(f"to_json({expression})")
+    return nullable(f"to_json({expression})")
 
 
-def moment(expression: str) -> str:
+def moment(expression: str) -> Parts:
     """Write an instant that may be null."""
-    return f"""coalesce('"' || {instant(expression)} || '"', 'null')"""
+    return nullable(f"""'"' || {instant(expression)} || '"'""")
 
 
-PROJECT_FIELDS = {
+def array_of_none_or_one(item: Parts, source: str) -> Parts:
+    """Write an array with the row of ``source``, if there is one."""
+    return (f"coalesce((select {concat((Literal('['), *item, Literal(']')))} from {source}), '[]')",)
+
+
+PROJECT_FIELDS: dict[str, Parts] = {
     "id": quoted("p.id"),
     "tenantId": quoted("p.tenant_id"),
     "name": text("p.name"),
     "description": text("p.description"),
-    "address": "p.address",
+    "address": plain("p.address"),
     "status": quoted("p.status"),
     "startDate": moment("p.start_date"),
     "expectedEndDate": moment("p.expected_end_date"),
     "actualEndDate": moment("p.actual_end_date"),
-    "budget": "p.budget",
+    "budget": plain("p.budget"),
     "schedulingMode": text("p.scheduling_mode"),
-    "holidays": plain("p.holidays"),
-    "metadata": plain("p.metadata"),
-    "quantidadeUnidades": "p.quantidade_unidades",
+    "holidays": nullable("p.holidays"),
+    "metadata": nullable("p.metadata"),
+    "quantidadeUnidades": plain("p.quantidade_unidades"),
     "createdAt": quoted(instant("p.created_at")),
     "updatedAt": quoted(instant("p.updated_at")),
 }
 
-EVOLUTION_FIELDS = {
+EVOLUTION_FIELDS: dict[str, Parts] = {
     "id": quoted("e.id"),
     "date": quoted(instant("e.date")),
-    "percentage": "e.percentage",
+    "percentage": plain("e.percentage"),
     "phase": text("e.phase"),
     "notes": text("e.notes"),
     "reportedBy": quoted("e.reported_by"),
@@ -95,7 +125,7 @@ EVOLUTION_FIELDS = {
     "updatedAt": quoted(instant("e.updated_at")),
     # `PhotoUrls.sign_json` looks for these two side by side.
     "projectId": quoted("e.project_id"),
-    "photos": "e.photos",
+    "photos": plain("e.photos"),
 }
 
 EVOLUTION_ORDER = "e.date desc, e.created_at desc, e.id"
@@ -104,10 +134,9 @@ EVOLUTION_WITH_USER = json_object(
     {**EVOLUTION_FIELDS, "user": json_object({"id": quoted("who.id"), "name": text("who.name")})}
 )
 
-LATEST_EVOLUTION = json_rows(
+LATEST_EVOLUTION = array_of_none_or_one(
     json_object(EVOLUTION_FIELDS),
-    f"(select * from evolutions e where e.project_id = p.id order by {EVOLUTION_ORDER} limit 1) e",
-    EVOLUTION_ORDER,
+    f"evolutions e where e.project_id = p.id order by {EVOLUTION_ORDER} limit 1",
 )
 
 UNIT_COLUMNS = f"""
@@ -136,9 +165,9 @@ UNIT_RULES = {
 _TOUCHED = "updated_at = now()"
 
 
-def count_of(table: str) -> str:
+def count_of(table: str) -> Parts:
     """Count a project's rows in a table."""
-    return f"(select count(*) from {table} child where child.project_id = p.id)"
+    return plain(f"(select count(*) from {table} child where child.project_id = p.id)")
 
 
 class Conditions:
@@ -221,14 +250,20 @@ async def fetch_json(connection: Connection, kind: type[T], query: str, *argumen
     return None if text is None else msgspec.json.decode(text, type=kind)
 
 
-async def read_row(request: Request, columns: str, *arguments: object) -> asyncpg.Record:
+async def read_row(request: Request, columns: str, *arguments: object, tables: str = "") -> asyncpg.Record:
     """Read the one row of expressions; the same statement asks whether the session stands, if nobody has.
+
+    Args:
+        request: tells the caller.
+        columns: the expressions.
+        arguments: those of the expressions.
+        tables: what the expressions read beside the database's own tables, as a WITH clause.
 
     Raises:
         ApiError: 401, it does not.
     """
     claims, services = request.unproven, services_of(request)
-    query, values = f"select {columns}", arguments
+    query, values = f"{tables} select {columns}", arguments
     if claims is not None:
         source, more = standing(claims, len(arguments) + 1)
         query, values = f"{query} from {source}", (*arguments, *more)

@@ -12,6 +12,7 @@ import pytest
 
 from enlevohub_api.database import TCP_USER_TIMEOUT_MS, NoLeader, connect_leader, tls_context
 from enlevohub_api.dsn import parse_dsn
+from enlevohub_api.sql import instant
 from service.support import Postgres, free_port
 
 pytestmark = pytest.mark.postgres
@@ -26,6 +27,21 @@ def connect(url: str, timeout: float = 3.0) -> dict[int, int]:
         try:
             sock = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]
             return {name: sock.getsockopt(socket.IPPROTO_TCP, name) for name in (socket.TCP_USER_TIMEOUT,)}
+        finally:
+            await connection.close()
+
+    return asyncio.run(attempt())
+
+
+def ask(url: str, query: str, *before: str) -> str:
+    """Connect and give the one value of a query, after others with the arguments of a name and a number."""
+
+    async def attempt() -> str:
+        connection = await connect_leader(parse_dsn(url), 3.0, None)
+        try:
+            for statement in before:
+                await connection.fetchval(statement, "pg_class", 1)
+            return str(await connection.fetchval(query))
         finally:
             await connection.close()
 
@@ -95,6 +111,20 @@ def test_server_without_tls_is_refused(postgres: Postgres, tmp_path: Path) -> No
 
 def test_connection_notices_a_silent_host(postgres: Postgres, database: str) -> None:
     assert connect(postgres.url(database))[socket.TCP_USER_TIMEOUT] == TCP_USER_TIMEOUT_MS
+
+
+def test_times_are_written_in_utc_whatever_the_zone_of_the_server(postgres: Postgres) -> None:
+    name = postgres.create_database()
+    postgres.sql(f"alter database {name} set timezone to 'America/Fortaleza'")
+    query = f"select {instant('timestamptz ' + repr('2026-01-01T22:30:00.120-03:00'))}"
+    assert ask(postgres.url(name), query) == "2026-01-02T01:30:00.120Z"
+
+
+def test_kept_statement_is_planned_once(postgres: Postgres, database: str) -> None:
+    url = postgres.url(database)
+    plans = "select sum(custom_plans) || '/' || sum(generic_plans) from pg_prepared_statements where statement like %s"
+    queries = ["select count(*) from pg_class where relname = $1 limit $2"] * 7
+    assert ask(url, plans.replace("%s", "'select count%'"), *queries) == "0/7"
 
 
 def test_failure_names_every_host_and_its_reason() -> None:

@@ -136,6 +136,41 @@ def test_list_searches_name_and_description(api: Api, account: Account, search: 
     assert names(api, account, f"search={search}") == found
 
 
+@pytest.mark.parametrize("search", ["", "search=obra&"])
+def test_list_beyond_its_end_has_the_total(api: Api, account: Account, search: str) -> None:
+    for number in range(3):
+        create(api, account, name=f"Obra {number}")
+    answer = get(api, account.access, f"?{search}limit=2&page=3").json()
+    assert answer == {"data": [], "pagination": {"page": 3, "limit": 2, "total": 3, "totalPages": 2}}
+
+
+def test_list_of_a_search_has_the_newest_first(api: Api, account: Account) -> None:
+    for number in (1, 2, 3):
+        create(api, account, name=f"Casa {number}")
+        create(api, account, name=f"Loja {number}")
+    assert names(api, account, "search=casa&limit=2") == ["Casa 3", "Casa 2"]
+    assert names(api, account, "search=casa&limit=2&page=2") == ["Casa 1"]
+
+
+@pytest.mark.parametrize("moment", ["2026-01-02T00:00:00.000Z", "2026-07-31T23:59:59.900Z", "2026-07-31T23:59:59.999Z"])
+def test_list_has_moments_in_utc_with_milliseconds(api: Api, account: Account, moment: str) -> None:
+    create(api, account, startDate=moment)
+    assert get(api, account.access, "").json()["data"][0]["startDate"] == moment
+
+
+def test_list_writes_every_text_and_null_as_json(api: Api, account: Account) -> None:
+    texts = {
+        "name": "Vila \"A\" \\ 'b' \t{} $1 %s ção",
+        "description": "\n\u2028\u0001😀",
+        "metadata": {"a": [None, "'"]},
+    }
+    create(api, account, **texts)
+    row = get(api, account.access, "").json()["data"][0]
+    assert {name: row[name] for name in texts} == texts
+    nulls = {"startDate": None, "actualEndDate": None, "schedulingMode": None, "holidays": None}
+    assert {name: row[name] for name in nulls} == nulls
+
+
 @pytest.mark.parametrize(
     ("field", "ascending"),
     [
