@@ -2,27 +2,31 @@
 
 Closed loop: every connection sends its next request when it has its answer. Open loop: requests come at random moments
 of a fixed mean rate whatever the answers do, and wait when every connection is busy; their time begins at that moment.
+
+The load runs on the machine that it measures, so it is bare: `select` and blocking sockets, and of an answer only the
+head is looked at.
 """
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import itertools
 import random
 import re
-import selectors
+import select
+import socket
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from enlevohub_bench_api.servers import HOST
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 ANSWER_LIMIT = 60.0
 """Seconds that the last answers may take after the last request."""
+PIECE = 256 * 1024
+"""Bytes that are taken from a connection at once, at most."""
 
 
 class AnswerError(Exception):
@@ -38,158 +42,159 @@ class Load:
     client_cpu_seconds: float
 
 
-class Connection(asyncio.Protocol):
-    """One connection: sends a request, calls back with its answer's status."""
+class Connection:
+    """One connection: sends a request, and takes its answer piece by piece."""
 
-    def __init__(self, answered: Callable[[Connection, int, bytes], None], lost: Callable[[], None]) -> None:
-        """Keep the calls: ``answered`` gets the status and the whole answer, ``lost`` an end without close."""
-        self._answered = answered
-        self._lost = lost
-        self._transport: asyncio.Transport | None = None
-        self._received = b""
-        self._missing = 0
+    def __init__(self, port: int) -> None:
+        """Connect."""
+        self._socket = socket.create_connection((HOST, port), ANSWER_LIMIT)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.file = self._socket.fileno()
         self.began = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self.waits = False
+        self._head = b""
+        self._missing = 0
 
     def send(self, request: bytes, began: float) -> None:
         """Send a request whose time began at ``began``."""
-        assert self._transport is not None
         self.began = began
-        self._transport.write(request)
+        self.waits = True
+        self._socket.sendall(request)
 
-    def data_received(self, data: bytes) -> None:
-        """Collect an answer; its length is known once its head is complete."""
-        self._received += data
-        if not self._missing:
-            head = self._received.find(b"\r\n\r\n")
-            if head < 0:
-                return
-            length = LENGTH.search(self._received, 0, head + 2)
+    def receive(self, buffer: bytearray) -> tuple[int, bytes] | None:
+        """Take what has come; give the status and the beginning of the answer once it is complete.
+
+        Raises:
+            AnswerError: the server closed the connection, gave no length, or sent what nobody asked for.
+        """
+        size = self._socket.recv_into(buffer)
+        if not size or not self.waits:
+            raise AnswerError("the server closed a connection, or sent more than its answers")
+        if self._missing:
+            self._missing -= size
+        else:
+            self._head += buffer[:size]
+            end = self._head.find(b"\r\n\r\n")
+            if end < 0:
+                return None
+            length = LENGTH.search(self._head, 0, end + 2)
             if length is None:
-                self._lost()
-                return
-            self._missing = head + 4 + int(length[1])
-        if len(self._received) >= self._missing:
-            answer, self._received, self._missing = self._received, b"", 0
-            self._answered(self, int(answer[9:12]), answer)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """Tell of an end that nobody asked for."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._lost()
-
-    def eof_received(self) -> None:
-        """Tell of the server's end."""
-        self._lost()
+                raise AnswerError("an answer without a length")
+            self._missing = end + 4 + int(length[1]) - len(self._head)
+        if self._missing > 0:
+            return None
+        if self._missing < 0:
+            raise AnswerError("an answer longer than its length")
+        head, self._head, self.waits = self._head, b"", False
+        return int(head[9:12]), head
 
     def close(self) -> None:
         """End the connection."""
-        assert self._transport is not None
-        self._transport.close()
+        self._socket.close()
 
 
 class _Run:
     """What both loops share: the connections, the latencies, the end."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, ports: Sequence[int], requests: Sequence[bytes], status: int) -> None:
+        self._requests = itertools.cycle(requests)
         self._status = status
-        self.clock = time.perf_counter
+        self.connections = [Connection(port) for port in ports]
         self.latencies: list[float] = []
         self.outstanding = 0
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.connections: list[Connection] = []
 
-    async def connect(self, ports: Sequence[int]) -> None:
-        loop = asyncio.get_running_loop()
-        for port in ports:
-            _, connection = await loop.create_connection(lambda: Connection(self.answered, self.lost), HOST, port)
-            self.connections.append(connection)
-
-    def send(self, connection: Connection, request: bytes, began: float) -> None:
+    def send(self, connection: Connection, began: float) -> None:
         self.outstanding += 1
-        connection.send(request, began)
+        connection.send(next(self._requests), began)
 
     def answered(self, connection: Connection, status: int, answer: bytes) -> None:
+        now = time.perf_counter()
         self.outstanding -= 1
-        self.latencies.append(self.clock() - connection.began)
+        self.latencies.append(now - connection.began)
         if status != self._status:
-            self.fail(f"status {status}: {answer[-500:].decode(errors='replace')}")
-        else:
-            self.next(connection)
+            raise AnswerError(f"status {status}: {answer[-500:].decode(errors='replace')}")
+        self.next(connection, now)
 
-    def lost(self) -> None:
-        self.fail("the server closed a connection, or gave no length")
-
-    def fail(self, text: str) -> None:
-        if not self.ended.done():
-            self.ended.set_exception(AnswerError(text))
-
-    def end(self) -> None:
-        if not self.ended.done():
-            self.ended.set_result(None)
-
-    def begin(self) -> None:
+    def begin(self, now: float) -> None:
         raise NotImplementedError
 
-    def next(self, connection: Connection) -> None:
+    def arrive(self, now: float) -> float | None:
+        """Send what is due; give the seconds until more is, None when nothing else comes by itself."""
         raise NotImplementedError
+
+    def next(self, connection: Connection, now: float) -> None:
+        raise NotImplementedError
+
+    def go_on(self, seconds: float) -> None:
+        """Run until everything is answered.
+
+        Raises:
+            AnswerError: also when the answers take too long.
+        """
+        buffer = bytearray(PIECE)
+        by_file = {connection.file: connection for connection in self.connections}
+        files = list(by_file)
+        now = time.perf_counter()
+        limit = now + seconds + ANSWER_LIMIT
+        self.begin(now)
+        while (now := time.perf_counter()) < limit:
+            pause = self.arrive(now)
+            if pause is None and not self.outstanding:
+                return
+            # select() waits to the microsecond; poll() and epoll only to the millisecond.
+            ready, _, _ = select.select(files, (), (), limit - now if pause is None else pause)
+            for file in ready:
+                connection = by_file[file]
+                answer = connection.receive(buffer)
+                if answer is not None:
+                    self.answered(connection, *answer)
+        raise AnswerError(f"{self.outstanding} answers did not come in time")
 
 
 class _Closed(_Run):
-    def __init__(self, status: int, requests: Sequence[bytes], seconds: float) -> None:
-        super().__init__(status)
-        self._requests = itertools.cycle(requests)
+    def __init__(self, ports: Sequence[int], requests: Sequence[bytes], status: int, seconds: float) -> None:
+        super().__init__(ports, requests, status)
         self._seconds = seconds
         self._until = 0.0
 
-    def begin(self) -> None:
-        self._until = self.clock() + self._seconds
+    def begin(self, now: float) -> None:
+        self._until = now + self._seconds
         for connection in self.connections:
-            self.next(connection)
+            self.send(connection, time.perf_counter())
 
-    def next(self, connection: Connection) -> None:
-        now = self.clock()
+    def arrive(self, now: float) -> float | None:
+        return None
+
+    def next(self, connection: Connection, now: float) -> None:
         if now < self._until:
-            self.send(connection, next(self._requests), now)
-        elif not self.outstanding:
-            self.end()
+            self.send(connection, now)
 
 
 class _Open(_Run):
-    def __init__(self, status: int, requests: Sequence[bytes], moments: Sequence[float]) -> None:
-        super().__init__(status)
-        self._requests = itertools.cycle(requests)
-        begin = self.clock()
-        self._coming = deque(begin + moment for moment in moments)
+    def __init__(self, ports: Sequence[int], requests: Sequence[bytes], status: int, moments: Sequence[float]) -> None:
+        super().__init__(ports, requests, status)
+        self._moments = moments
+        self._coming: deque[float] = deque()
         self._waiting: deque[float] = deque()
-        self._idle: list[Connection] = []
-
-    def begin(self) -> None:
         self._idle = list(self.connections)
-        self._arrive()
 
-    def _arrive(self) -> None:
-        now = self.clock()
+    def begin(self, now: float) -> None:
+        self._coming.extend(now + moment for moment in self._moments)
+
+    def arrive(self, now: float) -> float | None:
         while self._coming and self._coming[0] <= now:
             moment = self._coming.popleft()
             if self._idle:
-                self.send(self._idle.pop(), next(self._requests), moment)
+                self.send(self._idle.pop(), moment)
             else:
                 self._waiting.append(moment)
-        if self._coming:
-            asyncio.get_running_loop().call_later(self._coming[0] - self.clock(), self._arrive)
+        return max(0.0, self._coming[0] - time.perf_counter()) if self._coming else None
 
-    def next(self, connection: Connection) -> None:
+    def next(self, connection: Connection, now: float) -> None:
         if self._waiting:
-            self.send(connection, next(self._requests), self._waiting.popleft())
-            return
-        self._idle.append(connection)
-        if not self._coming and not self.outstanding:
-            self.end()
+            self.send(connection, self._waiting.popleft())
+        else:
+            self._idle.append(connection)
 
 
 def closed_loop(ports: Sequence[int], requests: Sequence[bytes], status: int, seconds: float) -> Load:
@@ -198,11 +203,7 @@ def closed_loop(ports: Sequence[int], requests: Sequence[bytes], status: int, se
     Raises:
         AnswerError: an answer had another status.
     """
-
-    async def work() -> Load:
-        return await _measure(_Closed(status, requests, seconds), ports, seconds)
-
-    return _in_loop(work())
+    return _measure(_Closed(ports, requests, status, seconds), seconds)
 
 
 def open_loop(
@@ -213,12 +214,7 @@ def open_loop(
     Raises:
         AnswerError: an answer had another status.
     """
-    moments = arrivals(rate, seconds, seed)
-
-    async def work() -> Load:
-        return await _measure(_Open(status, requests, moments), [port] * connections, seconds)
-
-    return _in_loop(work())
+    return _measure(_Open([port] * connections, requests, status, arrivals(rate, seconds, seed)), seconds)
 
 
 def arrivals(rate: float, seconds: float, seed: int) -> list[float]:
@@ -230,26 +226,16 @@ def arrivals(rate: float, seconds: float, seed: int) -> list[float]:
     return moments[:-1] or moments
 
 
-async def _measure(run: _Run, ports: Sequence[int], seconds: float) -> Load:
-    await run.connect(ports)
+def _measure(run: _Run, seconds: float) -> Load:
     gc.collect()
     gc.disable()
     try:
         wall, cpu = time.perf_counter(), time.process_time()
-        run.begin()
-        await asyncio.wait_for(run.ended, seconds + ANSWER_LIMIT)
+        run.go_on(seconds)
         return Load(run.latencies, time.perf_counter() - wall, time.process_time() - cpu)
+    except OSError as error:
+        raise AnswerError(f"a connection broke: {error}") from error
     finally:
         gc.enable()
         for connection in run.connections:
             connection.close()
-
-
-def _in_loop(work: Coroutine[Any, Any, Load]) -> Load:
-    # select() waits to the microsecond; epoll, the default, only to the millisecond.
-    loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
-    try:
-        return loop.run_until_complete(work)
-    finally:
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
