@@ -45,7 +45,7 @@ _SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
 }
 
-_FAILOVER_ERRORS = (
+FAILOVER_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
@@ -53,6 +53,7 @@ _FAILOVER_ERRORS = (
     asyncpg.CannotConnectNowError,
     asyncpg.ReadOnlySQLTransactionError,
 )
+"""What a statement fails with when its connection or its server is no longer the leader's."""
 
 
 class Unavailable(Exception):
@@ -360,7 +361,7 @@ class Database:
     def _settle_failure(self, pooled: _Pooled, error: BaseException) -> bool:
         """Give the connection back or drop it; tell whether the leader was lost."""
         connection = pooled.connection
-        lost = isinstance(error, _FAILOVER_ERRORS) or (isinstance(error, Exception) and connection.is_closed())
+        lost = isinstance(error, FAILOVER_ERRORS) or (isinstance(error, Exception) and connection.is_closed())
         if lost or not isinstance(error, Exception):
             self._generation += 1
             self._busy.discard(connection)

@@ -8,14 +8,13 @@ from typing import Any
 
 from enlevohub_api.database import Connection, Unavailable
 from enlevohub_api.documented import failures
+from enlevohub_api.migrate import SCHEMA_REVISION, current_revision
 from enlevohub_api.schemas import iso
 from enlevohub_api.services import Request, services_of
 from enlevohub_api.web import Response, Router, get
 
 READY_TIMEOUT = 2.0
 """Seconds the readiness check waits for the database."""
-SCHEMA_REVISION = "0004"
-"""The newest revision of `migrations`: requests cannot be served on an older schema."""
 
 _STARTED = time.monotonic()
 
@@ -50,9 +49,7 @@ async def ready(request: Request) -> Response:
 
 async def _schema_is_there(connection: Connection) -> bool:
     """Tell whether the schema is as new as this version needs; a newer one is fine."""
-    if not await connection.fetchval("select to_regclass('public.alembic_version') is not null"):
-        return False
-    revision = await connection.fetchval("select max(version_num) from public.alembic_version")
+    revision = await current_revision(connection)
     return revision is not None and revision >= SCHEMA_REVISION
 
 

@@ -12,9 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from enlevohub_api.health import SCHEMA_REVISION
-from enlevohub_api.health import __file__ as SOURCE
-from enlevohub_api.migrate import LOCK_KEY
+from enlevohub_api.migrate import LOCK_KEY, REVISIONS, SCHEMA_REVISION
 from service.support import Api, Postgres, free_port, register, run_cli, wait_until
 
 pytestmark = pytest.mark.postgres
@@ -100,17 +98,17 @@ def test_migrate_leaves_a_newer_schema_alone(postgres: Postgres) -> None:
     name = postgres.create_database()
     run(postgres.url(name))
     postgres.sql("update alembic_version set version_num = '9999'", name)
-    before = postgres.run("pg_dump", "-h", str(postgres.directory), "-p", str(postgres.port), "-U", "postgres", name)
+    before = dump(postgres, name)
     result = run(postgres.url(name))
-    after = postgres.run("pg_dump", "-h", str(postgres.directory), "-p", str(postgres.port), "-U", "postgres", name)
     assert result.returncode == 0, result.stderr
     assert re.fullmatch(r"left alone: the schema is at 9999, newer than \d{4} of this version\n", result.stdout)
-    assert plain(after) == plain(before)
+    assert dump(postgres, name) == before
 
 
-def plain(dump: str) -> list[str]:
-    """Leave out the lines that each dump makes anew."""
-    return [line for line in dump.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
+def dump(postgres: Postgres, name: str) -> list[str]:
+    """Dump a database, without the lines that each dump makes anew."""
+    text = postgres.run("pg_dump", "-h", str(postgres.directory), "-p", str(postgres.port), "-U", "postgres", name)
+    return [line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
 
 
 def test_migrate_refuses_a_schema_of_somebody_else(postgres: Postgres) -> None:
@@ -134,9 +132,24 @@ def test_service_runs_on_a_newer_schema(postgres: Postgres, tmp_path: Path) -> N
         api.stop()
 
 
-def test_schema_revision_of_readiness_is_the_newest() -> None:
-    versions = Path(SOURCE).parent / "migrations" / "versions"
-    assert sorted(path.name[:4] for path in versions.glob("[0-9]*.py"))[-1] == SCHEMA_REVISION
+def test_revisions_are_numbered_without_a_gap() -> None:
+    files = sorted(path.name for path in next(iter(REVISIONS.values())).parent.iterdir())
+    assert [name[:5] for name in files] == [f"{number:04d}_" for number in range(1, len(files) + 1)]
+    assert list(REVISIONS.values())[-1].name == files[-1]
+
+
+def test_migrate_runs_only_what_is_missing(postgres: Postgres, tmp_path: Path) -> None:
+    name = postgres.create_database()
+    for number in ("0001", "0002"):
+        postgres.sql(REVISIONS[number].read_text(encoding="utf-8"), name)
+    # As the releases before wrote it.
+    column = "version_num varchar(32) constraint alembic_version_pkc primary key"
+    postgres.sql(f"create table alembic_version ({column})", name)
+    postgres.sql("insert into alembic_version values ('0002')", name)
+    assert run(postgres.url(name)).stdout == f"migrated: 0002 -> {SCHEMA_REVISION}\n"
+    whole = postgres.create_database()
+    run(postgres.url(whole))
+    assert dump(postgres, name) == dump(postgres, whole)
 
 
 def test_service_is_not_ready_on_an_older_schema(postgres: Postgres, tmp_path: Path) -> None:
