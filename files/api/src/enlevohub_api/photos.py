@@ -71,7 +71,7 @@ class PhotoUrls:
         Only what `sql.EVOLUTION_FIELDS` writes looks like ``"projectId":"...","photos":[``: quotes in texts are
         escaped, and PostgreSQL puts a space behind the colons of stored JSON.
         """
-        return _IN_JSON.sub(self._sign_found, text)
+        return _IN_JSON.sub(self._sign_found, text) if '"uploads/projects/' in text else text
 
     def _sign_found(self, found: re.Match[str]) -> str:
         project, before = found[1], found[0]
