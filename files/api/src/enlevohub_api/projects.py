@@ -40,6 +40,7 @@ from enlevohub_api.sql import (
     count_of,
     decimal,
     fetch_raw,
+    json_items,
     json_object,
     json_rows,
     like_pattern,
@@ -139,12 +140,12 @@ async def list_projects(
     rows = f"(select * from {source} order by {order} {limits}) p"
     found = await read_row(
         request,
-        f"(select count(*) from {source}) as total, {json_rows(_ROW, rows, order)} as data",
+        f"(select count(*) from {source}) as total, {json_items(_ROW, rows, order)} as items",
         *conditions.arguments,
         tables=tables,
     )
     pagination = msgspec.json.encode(paginate(page, limit, found["total"])).decode()
-    return written(request, f'{{"data":{found["data"]},"pagination":{pagination}}}')
+    return written(request, f'{{"data":[{found["items"]}],"pagination":{pagination}}}')
 
 
 @post(

@@ -59,10 +59,15 @@ def json_object(fields: Mapping[str, Parts]) -> Parts:
     return (*parts, Literal("}"))
 
 
-def json_rows(item: Parts, source: str, order: str) -> str:
-    """Write an array as text: ``item`` for every row of ``source``, in order."""
+def json_items(item: Parts, source: str, order: str) -> str:
+    """Write ``item`` for every row of ``source``, in order, with commas between."""
     listed = f"select {concat(item)} as item from {source} order by {order}"
-    return f"(select '[' || coalesce(string_agg(item, ','), '') || ']' from ({listed}) listed)"
+    return f"(select coalesce(string_agg(item, ','), '') from ({listed}) listed)"
+
+
+def json_rows(item: Parts, source: str, order: str) -> str:
+    """Write an array as text, see `json_items`."""
+    return f"('[' || {json_items(item, source, order)} || ']')"
 
 
 def plain(expression: str) -> Parts:
