@@ -182,7 +182,7 @@ def archive(module: AnsibleModule, reference: str, identifier: str, directory: s
     with subprocess.Popen(["docker", "save", reference], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as save:
         assert save.stdout is not None
         assert save.stderr is not None
-        with gzip.open(partial, "wb", compresslevel=1) as handle:
+        with gzip.open(partial, "wb", compresslevel=2) as handle:
             shutil.copyfileobj(save.stdout, handle, 1 << 20)
         said = save.stderr.read().decode(errors="replace")
     if save.returncode != 0:
