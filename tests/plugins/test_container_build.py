@@ -132,7 +132,7 @@ def test_ignored_file_does_not_count(context: Path, ignore: str, name: str, sent
 
 
 @pytest.mark.parametrize(("context_name", "needed"), [
-    ("api", {"Dockerfile", "requirements.txt", "src/enlevohub_api/app.py", "src/enlevohub_api/migrations/env.py"}),
+    ("api", {"Dockerfile", "requirements.txt", "bin/enlevohub-api", "src/enlevohub_api/migrations/0001_core.sql"}),
     ("frontend", {"Dockerfile", "package-lock.json", "nginx/nginx.conf", "src/main.tsx", "index.html"}),
 ])  # fmt: skip
 def test_image_of_this_project_is_named_by_its_sources(context_name: str, needed: set[str]) -> None:
