@@ -113,7 +113,12 @@ class Application:
                 raise WrongMethod([*operations, "OPTIONS"])
             route = template
             request = Request(scope, receive, self._services, operation.max_body)
-            answer = await operation(request, values)
+            try:
+                answer = await operation(request, values)
+            finally:
+                # Whatever became of it, it may have written.
+                if request.caller is not None and operation.method != "GET":
+                    await self._services.lists.end(request.caller.tenant_id)
             if request.unproven is not None:
                 raise RuntimeError(f"{operation.method} {template} never asked whether the session stands")
             return answer, operation.status, route

@@ -79,6 +79,9 @@ class ServiceCollector(Collector):
         checks.add_metric(["lease"], services.revocations.by_lease)
         checks.add_metric(["database"], services.revocations.by_database)
         yield checks
+        yield CounterMetricFamily(
+            "enlevohub_lists_again", "Lists that were given without asking PostgreSQL", value=services.lists.again
+        )
         if services.redis is not None:
             yield GaugeMetricFamily("enlevohub_redis_up", "1 when Redis answered last time", value=services.redis.up)
 

@@ -138,14 +138,15 @@ async def list_projects(
     order = f"{SORT_COLUMNS[sort_by]} {'asc' if sort_order == 'asc' else 'desc'}, p.id"
     limits = f"limit {conditions.argument(limit)} offset {conditions.argument((page - 1) * limit)}"
     rows = f"(select * from {source} order by {order} {limits}) p"
-    found = await read_row(
-        request,
-        f"(select count(*) from {source}) as total, {json_items(_ROW, rows, order)} as items",
-        *conditions.arguments,
-        tables=tables,
-    )
-    pagination = msgspec.json.encode(paginate(page, limit, found["total"])).decode()
-    return written(request, f'{{"data":[{found["items"]}],"pagination":{pagination}}}')
+    columns = f"(select count(*) from {source}) as total, {json_items(_ROW, rows, order)} as items"
+
+    async def ask() -> str:
+        found = await read_row(request, columns, *conditions.arguments, tables=tables)
+        pagination = msgspec.json.encode(paginate(page, limit, found["total"])).decode()
+        return f'{{"data":[{found["items"]}],"pagination":{pagination}}}'
+
+    lists, company = services_of(request).lists, caller_of(request).tenant_id
+    return written(request, await lists.get(company, (tables, columns, *conditions.arguments), ask))
 
 
 @post(

@@ -57,9 +57,14 @@ class RedisLink:
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._client = _make_client(settings, self._on_connect)
 
+    @property
+    def resting(self) -> bool:
+        """Whether it failed a moment ago, so that reads do not try."""
+        return _now() < self._rest_until
+
     async def read(self, key: str) -> Mark:
         """Give the mark under a key. Raises RedisAway."""
-        if _now() < self._rest_until:
+        if self.resting:
             raise RedisAway
         value = await self._run(lambda: self._client.get(key))
         assert value is None or isinstance(value, bytes)

@@ -26,6 +26,7 @@ from enlevohub_api.mail import Mailer
 from enlevohub_api.metrics import Metrics, metrics_server
 from enlevohub_api.passwords import Passwords
 from enlevohub_api.photos import PhotoUrls
+from enlevohub_api.project_lists import ProjectLists
 from enlevohub_api.redis_link import RedisLink
 from enlevohub_api.revocation import Revocations
 from enlevohub_api.services import Drain, Services
@@ -129,6 +130,7 @@ async def _serve(settings: Settings) -> int:
         drain=Drain(),
         redis=redis,
         revocations=Revocations(database, redis),
+        lists=ProjectLists(redis),
         mailer=Mailer(settings.smtp_ca_file),
         metrics=Metrics(),
         storage=open_storage(settings),

@@ -11,6 +11,7 @@ from enlevohub_api.mail import Mailer
 from enlevohub_api.metrics import Metrics
 from enlevohub_api.passwords import Passwords
 from enlevohub_api.photos import PhotoUrls
+from enlevohub_api.project_lists import ProjectLists
 from enlevohub_api.rbac import has_permission
 from enlevohub_api.redis_link import RedisLink
 from enlevohub_api.revocation import Revocations
@@ -44,6 +45,7 @@ class Services:
     drain: Drain
     redis: RedisLink | None
     revocations: Revocations
+    lists: ProjectLists
     mailer: Mailer
     metrics: Metrics
     storage: Storage

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import pytest
 
 from service.construction_support import Site
+from service.redis_support import Pair, RedisProcess, master, two_copies
 from service.s3_support import S3Server
-from service.support import Account, Api, Postgres, migrate, register, shared_directory
+from service.support import Account, Api, Postgres, migrate, register, shared_directory, wait_until
 
 TEMPLATE_DATABASE = "app"
 STORE_PREFIX = "shared"
@@ -61,6 +62,36 @@ def own_postgres(template: Postgres) -> Iterator[Postgres]:
 def database() -> str:
     """The migrated database, in every server."""
     return TEMPLATE_DATABASE
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisProcess]:
+    """A Redis for the tests of one file."""
+    with shared_directory("redis") as directory:
+        server = master(directory)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="module")
+def redis_apis(
+    postgres: Postgres, database: str, redis: RedisProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pair]:
+    """Two copies of the service with one Redis."""
+    url = f"redis://127.0.0.1:{redis.port}/1"
+    with two_copies(postgres, database, tmp_path_factory.mktemp("redis-apis"), url) as pair:
+        yield pair
+
+
+@pytest.fixture
+def broken_redis(redis: RedisProcess) -> Iterator[RedisProcess]:
+    """A Redis that the test may break; it is whole again afterwards."""
+    yield redis
+    redis.thaw() if redis.runs() else redis.start()
+    wait_until(lambda: redis.ask("PING") == "PONG", "redis is back")
 
 
 @pytest.fixture(scope="session")

@@ -76,3 +76,15 @@ def parts(*files: bytes) -> Files:
 def key_of_url(url: str) -> str:
     """The key that the database keeps for a photo's URL."""
     return url.partition("?")[0].replace("/api/v1/projects/uploads", "uploads/projects")
+
+
+def as_contractor(api: Api, account: Account, postgres: Postgres, database: str) -> tuple[str, str]:
+    """Make the user a CONTRACTOR; give the contractor's id and a new access token."""
+    contractor = postgres.sql(
+        f"insert into contractors (tenant_id, name, document) values ('{account.tenant_id}', 'C', '1') returning id",
+        database,
+    )
+    postgres.sql(
+        f"update users set role = 'CONTRACTOR', contractor_id = '{contractor}' where id = '{account.user_id}'", database
+    )
+    return contractor, login(api, account.email).json()["tokens"]["accessToken"]

@@ -8,11 +8,15 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from service.support import free_port, wait_until
+from service.support import Api, Postgres, free_port, wait_until
 
 PASSWORD = "r3dis-pa55"
+
+Pair = tuple[Api, Api]
 
 
 class RedisProcess:
@@ -152,3 +156,26 @@ def sentinel(directory: Path, name: str, of: RedisProcess, quorum: int, *more: s
         "sentinel failover-timeout main 5000",
     ]
     return RedisProcess(directory, name, lines, sentinel=True)
+
+
+BREAKS: dict[str, Callable[[RedisProcess], None]] = {"killed": RedisProcess.kill, "frozen": RedisProcess.freeze}
+
+
+@contextmanager
+def two_copies(
+    postgres: Postgres, database: str, directory: Path, redis_url: str, second_url: str | None = None
+) -> Iterator[Pair]:
+    """Run two copies of the service; the second may have a Redis of its own."""
+
+    def copy(number: int, url: str) -> Api:
+        extra = {"REDIS_URL": url, "REDIS_PASSWORD": PASSWORD}
+        return Api(postgres.url(database), directory / f"redis{number}.log", f"api{number}", extra)
+
+    pair = (copy(1, redis_url), copy(2, second_url or redis_url))
+    try:
+        for api in pair:
+            api.start()
+        yield pair
+    finally:
+        for api in pair:
+            api.stop()

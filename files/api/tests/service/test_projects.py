@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.construction_support import as_contractor
 from service.support import PROJECT, Account, Api, Postgres, login, register
 
 pytestmark = pytest.mark.postgres
@@ -30,18 +31,6 @@ def names(api: Api, account: Account, query: str) -> list[str]:
     response = get(api, account.access, f"?{query}")
     assert response.status_code == 200, response.text
     return [row["name"] for row in response.json()["data"]]
-
-
-def as_contractor(api: Api, account: Account, postgres: Postgres, database: str) -> tuple[str, str]:
-    """Make the user a CONTRACTOR; give the contractor's id and a new access token."""
-    contractor = postgres.sql(
-        f"insert into contractors (tenant_id, name, document) values ('{account.tenant_id}', 'C', '1') returning id",
-        database,
-    )
-    postgres.sql(
-        f"update users set role = 'CONTRACTOR', contractor_id = '{contractor}' where id = '{account.user_id}'", database
-    )
-    return contractor, login(api, account.email).json()["tokens"]["accessToken"]
 
 
 COLUMNS = {

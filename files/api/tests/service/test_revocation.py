@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from service.mail_support import make_certificate
+from service.redis_support import BREAKS, Pair, RedisProcess, Wire, master, replica, sentinel, two_copies
 from service.redis_support import PASSWORD as REDIS_PASSWORD
-from service.redis_support import RedisProcess, Wire, master, replica, sentinel
 from service.support import (
     PASSWORD,
     Account,
@@ -30,46 +30,6 @@ from service.support import (
 pytestmark = pytest.mark.postgres
 
 NEW_PASSWORD = "Outra-senha-2"
-Pair = tuple[Api, Api]
-
-
-@contextmanager
-def two_copies(
-    postgres: Postgres, database: str, directory: Path, redis_url: str, second_url: str | None = None
-) -> Iterator[Pair]:
-    def copy(number: int, url: str) -> Api:
-        extra = {"REDIS_URL": url, "REDIS_PASSWORD": REDIS_PASSWORD}
-        return Api(postgres.url(database), directory / f"redis{number}.log", f"api{number}", extra)
-
-    pair = (copy(1, redis_url), copy(2, second_url or redis_url))
-    try:
-        for api in pair:
-            api.start()
-        yield pair
-    finally:
-        for api in pair:
-            api.stop()
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisProcess]:
-    with shared_directory("redis") as directory:
-        server = master(directory)
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-
-
-@pytest.fixture(scope="module")
-def redis_apis(
-    postgres: Postgres, database: str, redis: RedisProcess, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pair]:
-    """Two copies of the service with one Redis."""
-    url = f"redis://127.0.0.1:{redis.port}/1"
-    with two_copies(postgres, database, tmp_path_factory.mktemp("redis-apis"), url) as pair:
-        yield pair
 
 
 @pytest.fixture(params=["postgres", "redis"])
@@ -195,17 +155,6 @@ def test_redis_spares_questions_to_the_database(redis_apis: Pair) -> None:
         return leases() > before
 
     wait_until(asked_again, "a good answer is taken again")
-
-
-@pytest.fixture
-def broken_redis(redis: RedisProcess) -> Iterator[RedisProcess]:
-    """A Redis that the test may break; it is whole again afterwards."""
-    yield redis
-    redis.thaw() if redis.runs() else redis.start()
-    wait_until(lambda: redis.ask("PING") == "PONG", "redis is back")
-
-
-BREAKS: dict[str, Callable[[RedisProcess], None]] = {"killed": RedisProcess.kill, "frozen": RedisProcess.freeze}
 
 
 @pytest.mark.parametrize("failure", BREAKS)

@@ -19,6 +19,7 @@ from enlevohub_api.mail import Mailer
 from enlevohub_api.metrics import Metrics
 from enlevohub_api.passwords import Passwords
 from enlevohub_api.photos import PhotoUrls
+from enlevohub_api.project_lists import ProjectLists
 from enlevohub_api.revocation import Revocations
 from enlevohub_api.services import Drain, Services
 from enlevohub_api.settings import load_settings
@@ -64,6 +65,7 @@ def app(drain: Drain) -> Application:
         drain=drain,
         redis=None,
         revocations=Standing(database, None),
+        lists=ProjectLists(None),
         mailer=Mailer(""),
         metrics=Metrics(),
         storage=open_storage(settings),
