@@ -78,3 +78,15 @@ def test_interrupted_packages_are_those_that_dpkg_must_finish() -> None:
 
 def test_empty_list_has_no_packages() -> None:
     assert packages.parse_status("") == (set(), [])
+
+
+def test_policy_tells_the_versions_of_what_is_installed_only() -> None:
+    text = (
+        "libpq5:\n  Installed: 17.5-1\n  Candidate: 17.6-1\n  Version table:\n     17.6-1 500\n"
+        "pgbackrest:\n  Installed: (none)\n  Candidate: 2.55\n"
+        "patroni:\n  Installed: 4.0.7\n  Candidate: 4.0.7\n"
+    )
+    assert packages.parse_policy(text) == {
+        "libpq5": {"installed": "17.5-1", "candidate": "17.6-1"},
+        "patroni": {"installed": "4.0.7", "candidate": "4.0.7"},
+    }

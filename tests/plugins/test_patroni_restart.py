@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_api import pending, well
-from ansible_collections.enlevohub.datacenter.plugins.modules.patroni_restart import due, next_step
+from ansible_collections.enlevohub.datacenter.plugins.modules.patroni_restart import next_step
 
 
 def member(name: str, role: str, *, waits: bool = True, state: str = "") -> dict[str, Any]:
@@ -19,7 +19,7 @@ BOTH = [member("db1", "leader"), member("db2", "sync_standby")]
 
 def step(members: list[dict[str, Any]], moved: bool = False) -> tuple[str, str]:
     """Return the next step for those that wait."""
-    return next_step(members, due(members, set()), moved)
+    return next_step(members, pending(members), moved)
 
 
 def test_standby_comes_first() -> None:
@@ -44,11 +44,6 @@ def test_leader_that_still_waits_after_the_switchover_is_restarted_before_its_st
 
 def test_nothing_is_done_when_nobody_waits() -> None:
     assert step([member("db1", "leader", waits=False), member("db2", "sync_standby", waits=False)]) == ("", "")
-
-
-def test_everyone_is_restarted_when_it_is_forced() -> None:
-    quiet = [member("db1", "leader", waits=False), member("db2", "sync_standby", waits=False)]
-    assert due(quiet, {"db1", "db2"}) == ["db2", "db1"]
 
 
 def test_members_that_wait_are_listed_with_the_leader_last() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.enlevohub.datacenter.plugins.action import release_journal
 from ansible_collections.enlevohub.datacenter.plugins.action.release_journal import ActionModule
+from ansible_collections.enlevohub.datacenter.plugins.plugin_utils import release_plan
 
 IMAGES = {"api": {"reference": "api:1", "id": "sha256:1"}}
 
@@ -141,6 +142,14 @@ def test_converge_that_changes_nothing_leaves_no_record(store: Store) -> None:
     answer = act(store, state="finish", plan=begun["plan"], current=begun["current"], images=IMAGES, failure="")
     assert answer["changed"] is False
     assert records(store) == [("1", "success")]
+
+
+@pytest.mark.parametrize("kind", release_plan.WITHOUT_RELEASE)
+def test_operation_on_the_database_holds_the_lock_and_leaves_no_record(store: Store, kind: str) -> None:
+    begun = act(store, state="begin", kind=kind)
+    assert (json.loads(store.keys["lock"])["kind"], begun["plan"]["release"]) == (kind, "")
+    act(store, state="finish", plan=begun["plan"], images={})
+    assert store.keys == {}
 
 
 def test_first_converge_names_the_release_by_its_content(store: Store) -> None:

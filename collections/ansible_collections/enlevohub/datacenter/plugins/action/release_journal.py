@@ -163,6 +163,7 @@ class ActionModule(ActionBase):
         plan, failure, images = given["plan"], given.get("failure") or "", given["images"]
         name = plan["release"] or content_name(images)
         told = bool(failure or plan["hosts"]) or name != given.get("current") or plan["kind"] in ("add", "remove")
+        told = told and plan["kind"] not in release_plan.WITHOUT_RELEASE
         if self._task.check_mode:
             return {"changed": told}
         record = {key: value for key, value in plan.items() if key not in ("token", "pid", "process")}

@@ -1,8 +1,11 @@
-"""Filters for the database: parameters of PostgreSQL that follow from a server's memory and cores."""
+"""Filters for the database: parameters that follow from a server's memory and cores, and plans of operations."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
+
+from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.database_plan import Request, describe, make_plan
 
 
 def postgresql_tuning(memory_mib: int, cores: int, connections: int) -> dict[str, Any]:
@@ -35,9 +38,28 @@ def postgresql_tuning(memory_mib: int, cores: int, connections: int) -> dict[str
     }
 
 
+def database_plan(state: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Return the plan of an operation on the database: ``lines`` for people, ``steps``, and ``findings`` against it.
+
+    Args:
+        state: what the module ``database_state`` told.
+        request: attributes of :class:`Request`.
+    """
+    return asdict(make_plan(Request(**request), state))
+
+
+def database_description(state: dict[str, Any]) -> list[str]:
+    """Return one line about each member of the cluster, from what the module ``database_state`` told."""
+    return describe(state)
+
+
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"postgresql_tuning": postgresql_tuning}
+        return {
+            "postgresql_tuning": postgresql_tuning,
+            "database_plan": database_plan,
+            "database_description": database_description,
+        }

@@ -15,6 +15,11 @@ options:
     type: list
     elements: str
     required: true
+  upgrade:
+    description: Whether those of I(names) that are installed are brought to the newest version of the package sources,
+      instead of installing what is missing. The lists of packages are fetched in check mode as well.
+    type: bool
+    default: false
   mask:
     description: Units that must not start while their package is installed. Masked in C(/run) for that time only.
     type: list
@@ -40,8 +45,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 missing:
-  description: The packages that were (or in check mode would be) installed.
+  description: The packages that were (or in check mode would be) installed or upgraded.
   type: list
+  returned: always
+versions:
+  description: For I(upgrade), C(installed) and C(candidate) version by package, as they were before.
+  type: dict
   returned: always
 """
 
@@ -100,25 +109,48 @@ def finish_interrupted(module: AnsibleModule, lock_timeout: int) -> None:
         time.sleep(1)
 
 
+def parse_policy(text: str) -> dict[str, dict[str, str]]:
+    """Return the installed and the candidate version of what is installed, from what apt-cache policy says."""
+    found: dict[str, dict[str, str]] = {}
+    name = ""
+    for line in text.splitlines():
+        words = line.split()
+        if line and not line.startswith(" "):
+            name = line.rstrip(":").split(":")[0]
+        elif words[:1] == ["Installed:"] and words[1] != "(none)":
+            found[name] = {"installed": words[1], "candidate": words[1]}
+        elif words[:1] == ["Candidate:"] and name in found:
+            found[name]["candidate"] = words[1]
+    return found
+
+
+def policy(module: AnsibleModule) -> dict[str, dict[str, str]]:
+    """Ask apt for the versions of the packages that are installed."""
+    command = ["apt-cache", "policy", *module.params["names"]]
+    code, out, err = module.run_command(command, environ_update={"LC_ALL": "C"})
+    if code != 0:
+        module.fail_json(msg=f"apt-cache policy failed with {code}: {err.strip()[-500:]}")
+    return parse_policy(out)
+
+
 def download(module: AnsibleModule, missing: list[str]) -> None:
-    """Fetch the package lists and the packages; the only step that is tried more than once."""
+    """Fetch the package lists and, when packages are named, those; the only step that is tried more than once."""
     said = ""
     for attempt in range(module.params["download_tries"]):
         if attempt:
             time.sleep(2**attempt)
         code, said = apt_get(module, ["update"], module.params["lock_timeout"])
-        if code == 0:
+        if code == 0 and missing:
             code, said = apt_get(
                 module, ["install", "--no-install-recommends", "--download-only", *missing],
                 module.params["lock_timeout"],
             )  # fmt: skip
-            if code == 0:
-                return
-            if "Unable to locate package" in said:
-                break
-    module.fail_json(
-        msg=f"Cannot download {', '.join(missing)}. Check /etc/apt/sources.list* and the mirror. apt said:\n{said}"
-    )
+        if code == 0:
+            return
+        if "Unable to locate package" in said:
+            break
+    wanted = ", ".join(missing) or "the lists of packages"
+    module.fail_json(msg=f"Cannot download {wanted}. Check /etc/apt/sources.list* and the mirror. apt said:\n{said}")
 
 
 def install(module: AnsibleModule, missing: list[str]) -> None:
@@ -150,6 +182,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
+            "upgrade": {"type": "bool", "default": False},
             "mask": {"type": "list", "elements": "str", "default": []},
             "lock_timeout": {"type": "int", "default": 300},
             "download_tries": {"type": "int", "default": 3},
@@ -157,18 +190,25 @@ def main() -> None:
         supports_check_mode=True,
     )
     installed, broken = read_status()
-    missing = [name for name in module.params["names"] if name not in installed]
+    versions: dict[str, dict[str, str]] = {}
+    if module.params["upgrade"]:
+        download(module, [])
+        versions = policy(module)
+        missing = [name for name, item in versions.items() if item["installed"] != item["candidate"]]
+        installed -= set(missing)
+    else:
+        missing = [name for name in module.params["names"] if name not in installed]
     changed = bool(missing or broken)
     diff = {"before": "", "after": "".join(f"{name}\n" for name in missing + broken), "after_header": "packages"}
     if changed and not module.check_mode:
         if broken:
             finish_interrupted(module, module.params["lock_timeout"])
-            installed, _ = read_status()
+            installed = read_status()[0] - set(versions)
         absent = [name for name in missing if name not in installed]
         if absent:
             download(module, absent)
             install(module, absent)
-    module.exit_json(changed=changed, missing=missing, repaired=broken, diff=diff)
+    module.exit_json(changed=changed, missing=missing, repaired=broken, versions=versions, diff=diff)
 
 
 if __name__ == "__main__":

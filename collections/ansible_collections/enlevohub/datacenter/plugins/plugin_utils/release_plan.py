@@ -10,6 +10,8 @@ from typing import Any
 
 SUCCESS, FAILED, INTERRUPTED, RUNNING = "success", "failed", "interrupted", "running"
 CHANGING = ("deploy", "rollback")
+WITHOUT_RELEASE = ("switchover", "reinit", "restart", "upgrade")
+"""Runs that take the lock and touch no release: operations on the database."""
 UNFINISHED = ("draining",)
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
@@ -59,6 +61,8 @@ def choose(records: list[Record], kind: str, release: str, retry: bool = False) 
         ReleaseError: there is no such release, or it failed before.
     """
     now = current(records)
+    if kind in WITHOUT_RELEASE:
+        return "", {}
     if kind == "deploy":
         if not release:
             raise ReleaseError("name the release: -e release=<version>")
@@ -141,8 +145,9 @@ def refusal(lock: Record, here: str, alive: bool, unlock: str, now: float) -> st
     if lock["on"] == here and not alive:
         return ""
     minutes = max(0, int(now - lock["began"])) // 60
+    what = f"{lock['kind']} {lock['release']}".strip()
     text = (
-        f"another run holds the lock: {lock['kind']} {lock['release']} by {lock['by']} on {lock['on']} "
+        f"another run holds the lock: {what} by {lock['by']} on {lock['on']} "
         f"(process {lock['pid']}), began {minutes} min ago."
     )
     if lock["on"] == here:
