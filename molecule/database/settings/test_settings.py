@@ -6,23 +6,19 @@ Gaps are printed, not asserted.
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from enlevohub_drill.judge import gap
-from enlevohub_drill.ledger import Ledger
-from enlevohub_drill.servers import Server, Servers
+from enlevohub_drill.meanwhile import lab_servers, writes
+from enlevohub_drill.servers import Servers
 from enlevohub_drill.site import ROOT
 from enlevohub_secrets.authority import CERTIFICATE, KEY, make_authority
 
 PLAYBOOK = "molecule/database/converge.yml"
-DIRECTORY = "/var/lib/enlevohub-drill"
 PKI = "/etc/enlevohub/pki"
 SERVICES = ((2379, "etcd_servers"), (2380, "etcd_servers"), (8008, "database_servers"), (5432, "database_servers"))
 ISSUER = f"openssl x509 -in {PKI}/host.crt -noout -issuer"
@@ -31,36 +27,7 @@ ISSUER = f"openssl x509 -in {PKI}/host.crt -noout -issuer"
 @pytest.fixture(scope="module")
 def servers(datacenter: Any) -> Servers:
     """The servers, as the drill reaches them."""
-    state = ROOT / ".lab" / datacenter.inventory.name
-    found = {
-        name: Server(
-            name=name,
-            address=datacenter.address(name),
-            service=datacenter.address(name),
-            user="operator",
-            key=str(state / "id_ed25519"),
-            arguments=f"-o UserKnownHostsFile={state / 'known_hosts'}",
-        )
-        for name in datacenter.groups["molecule_database"]
-    }
-    return Servers(found, datacenter.groups["database_servers"], datacenter.groups["etcd_servers"])
-
-
-@contextmanager
-def writes(datacenter: Any, servers: Servers, what: str) -> Iterator[None]:
-    """Write meanwhile; in the end nothing acknowledged is lost."""
-    addresses = ",".join(f"{datacenter.address(name)}:5432" for name in datacenter.groups["database_servers"])
-    password = datacenter.secrets["vault_database_app_password"]
-    url = f"postgresql://enlevohub:{password}@{addresses}/enlevohub"
-    url += f"?target_session_attrs=read-write&sslmode=verify-full&sslrootcert={PKI}/ca.crt"
-    place = f"umask 077 && cat > {DIRECTORY}/dsn"
-    subprocess.run([*servers.ssh("app1"), f"sudo -n sh -c '{place}'"], input=url, text=True, check=True, timeout=30)
-    with Ledger(servers, "app1", DIRECTORY) as ledger:
-        yield
-        ledger.wait_for_writes(60)
-        length, verdict = gap(ledger.writes), ledger.verdict()
-    print(f"\n{what}: longest time without a write {length:.2f} s, {verdict.acked} acknowledged")
-    assert (verdict.lost, verdict.foreign) == ((), ())
+    return lab_servers(datacenter)
 
 
 @pytest.fixture(scope="module", autouse=True)

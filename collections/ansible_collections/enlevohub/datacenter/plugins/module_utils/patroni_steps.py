@@ -57,8 +57,8 @@ class Steps:
             f"Done so far: {', '.join(self.actions) or 'nothing'}. Run again when it is; see journalctl -u patroni"
         )
 
-    def call(self, path: str, body: dict[str, Any], url: str = "") -> None:
-        """Ask a member for a change.
+    def call(self, path: str, body: dict[str, Any], url: str = "", undecided: str = "") -> None:
+        """Ask a member for a change. An answer with the words ``undecided`` is no refusal: what becomes of it is seen.
 
         Raises:
             StepError: it refuses, or does not answer.
@@ -67,6 +67,8 @@ class Steps:
             self.api.call("POST", path, body, url, timeout=self.timeout)
         except urllib.error.HTTPError as error:
             said = error.read().decode(errors="replace")[:300]
+            if undecided and undecided in said:
+                return
             raise StepError(f"{url or self.api.url}{path}: {error.code} {said}. Done: {self.actions}") from error
         except OSError as error:
             raise StepError(f"{url or self.api.url}{path}: {error}. Done: {self.actions}") from error
@@ -86,7 +88,8 @@ class Steps:
     def switchover(self, members: Members, name: str) -> Members:
         """Make another member the leader."""
         leader = next(item["name"] for item in members if leads(item))
-        self.call("/switchover", {"leader": leader, "candidate": name})
+        # A shutdown that takes longer than Patroni waits for an answer (10 s) goes on.
+        self.call("/switchover", {"leader": leader, "candidate": name}, undecided="status unknown")
 
         def led(now: Members) -> bool:
             return any(leads(item) and item["name"] == name for item in now)
