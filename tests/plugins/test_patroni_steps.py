@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import urllib.error
+from email.message import Message
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ class Api:
             return {"postmaster_start_time": self.starts.pop(0) if len(self.starts) > 1 else self.starts[0]}
         self.asked.append((f"{url}{path}", body))
         if self.refusal:
-            raise urllib.error.HTTPError(path, 503, "no", {}, io.BytesIO(self.refusal.encode()))
+            raise urllib.error.HTTPError(path, 503, "no", Message(), io.BytesIO(self.refusal.encode()))
         return {}
 
 
