@@ -197,12 +197,18 @@ def test_rolling_operation_is_refused_without_a_synchronous_standby(kind: str) -
 
 def test_upgrade_begins_with_the_standbys_and_ends_with_the_leader_that_was() -> None:
     found = plan("upgrade", TWO, packages={"db1": NEW, "db2": NEW})
-    assert steps(found) == [("upgrade", "db2"), ("switchover", ""), ("upgrade", "db1")]
-    assert "db1: postgresql-17 17.5 -> 17.6; patroni 4 stays" in found.lines
+    assert steps(found) == [
+        ("upgrade", "db2"),
+        ("wait", "db2"),
+        ("switchover", ""),
+        ("upgrade", "db1"),
+        ("wait", "db1"),
+    ]
+    assert "db1: postgresql-17 17.5 -> 17.6; unchanged: patroni 4" in found.lines
 
 
 def test_upgrade_leaves_the_leader_where_only_a_standby_is_old() -> None:
-    assert steps(plan("upgrade", TWO, packages={"db1": OLD, "db2": NEW})) == [("upgrade", "db2")]
+    assert steps(plan("upgrade", TWO, packages={"db1": OLD, "db2": NEW})) == [("upgrade", "db2"), ("wait", "db2")]
 
 
 def test_upgrade_with_nothing_new_does_nothing() -> None:
@@ -213,7 +219,7 @@ def test_upgrade_with_nothing_new_does_nothing() -> None:
 
 def test_upgrade_that_was_interrupted_before_a_restart_goes_on_there() -> None:
     found = plan("upgrade", TWO, packages={"db1": OLD, "db2": OLD}, stale=["db2"])
-    assert steps(found) == [("upgrade", "db2")]
+    assert steps(found) == [("upgrade", "db2"), ("wait", "db2")]
     assert "has its packages already" in found.lines[-1]
 
 

@@ -49,7 +49,8 @@ class Plan:
 
     Attributes:
         lines: the plan for people; every line is a sentence.
-        steps: what is done, in this order: ``action`` and ``member`` (empty: the synchronous standby).
+        steps: what is done, in this order: ``action`` (of the module ``patroni_step``, or upgrade) and ``member``
+            (empty: the synchronous standby).
         findings: why it is refused; empty when it is not.
     """
 
@@ -57,9 +58,10 @@ class Plan:
     steps: list[dict[str, str]] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
 
-    def step(self, action: str, member: str, line: str) -> None:
-        """Add a step and the sentence that tells it."""
-        self.steps.append({"action": action, "member": member})
+    def step(self, action: str, member: str, line: str, waits: bool = False) -> None:
+        """Add a step and the sentence that tells it, and one that waits for the member when the first one does not."""
+        self.steps += [{"action": action, "member": member}]
+        self.steps += [{"action": "wait", "member": member}] if waits else []
         self.lines.append(line)
 
 
@@ -160,7 +162,10 @@ def plan_switchover(request: Request, state: State, plan: Plan) -> None:
         if leader and request.target == leader:
             plan.lines.append(f"{leader} leads already: nothing to do")
             return
+    unknown = bool(plan.findings)
     plan.findings += standby_findings(members)
+    if unknown:
+        return
     standby = synchronous_standby(members)
     if request.target and standby and request.target != standby and not plan.findings:
         plan.findings.append(
@@ -207,9 +212,10 @@ def rolling(
     """One member after the other: the standbys, a switchover, the leader that was."""
     members, leader = state["members"], leader_of(state["members"])
     standbys = [item["name"] for item in members if item["name"] != leader]
+    waits = action == "upgrade"
     for name in standbys:
         if name in names:
-            plan.step(action, name, tell(name))
+            plan.step(action, name, tell(name), waits)
     if leader not in names:
         return
     if standbys:
@@ -217,9 +223,9 @@ def rolling(
         if action == "restart":
             plan.lines.append(f"{leader} is restarted by that, and comes back as a standby")
             return
-        plan.step(action, leader, tell(leader))
+        plan.step(action, leader, tell(leader), waits)
     else:
-        plan.step(action, leader, f"{tell(leader)}; it is the only database: writers wait until it is back")
+        plan.step(action, leader, f"{tell(leader)}; it is the only database: writers wait until it is back", waits)
 
 
 def plan_restart(request: Request, state: State, plan: Plan) -> None:
@@ -236,8 +242,8 @@ def plan_upgrade(request: Request, state: State, plan: Plan) -> None:
         news = {name: item for name, item in sorted(packages.items()) if item["installed"] != item["candidate"]}
         names |= {server} if news else set()
         told = [f"{name} {item['installed']} -> {item['candidate']}" for name, item in news.items()]
-        kept = sorted(set(packages) - set(news))
-        told += [f"{name} {packages[name]['installed']} stays" for name in kept]
+        kept = [f"{name} {item['installed']}" for name, item in sorted(packages.items()) if name not in news]
+        told += [f"unchanged: {', '.join(kept)}"] if kept else []
         plan.lines.append(f"{server}: {'; '.join(told) or 'none of the packages is installed'}")
     if not names:
         plan.lines.append("every server runs the newest version: nothing to do")
