@@ -273,6 +273,17 @@ def test_play_names_roles_that_exist(play: dict[str, Any]) -> None:
     assert sorted(set(roles_of(play)) - set(ROLES)) == []
 
 
+@pytest.mark.parametrize("play", PLAYS)
+def test_play_gives_values_that_the_role_knows(play: dict[str, Any]) -> None:
+    given = [(role["role"], key, value) for role in play.get("roles", []) if isinstance(role, dict)
+             for key, value in role.items() if key.startswith(role["role"])]  # fmt: skip
+    assert [
+        (key, value)
+        for role, key, value in given
+        if key not in options(role) or value not in options(role)[key].get("choices", [value])
+    ] == []
+
+
 def test_site_only_imports() -> None:
     assert [
         set(play) - {"name", "ansible.builtin.import_playbook", "tags"}

@@ -183,16 +183,20 @@ def test_upgrade_brings_every_server_to_the_newest_version_and_loses_nothing(
 
 
 def test_standby_is_added_without_an_outage(datacenter: Datacenter, servers: Servers) -> None:
-    before = started(datacenter)
+    before, leader = started(datacenter), datacenter.leader()
+    refused = datacenter.playbook("-e", f"standby={leader}", playbook=ADD, code=2)
+    assert f"{leader} leads" in refused.output
     try:
-        with (
-            one_more_server(datacenter, "db3", "database_servers") as name,
-            writes(datacenter, servers, "a new standby"),
-        ):
-            datacenter.playbook("-e", f"standby={name}", playbook=ADD)
+        with one_more_server(datacenter, "db3", "database_servers") as name:
+            given = ("-e", f"standby={name}")
+            plan = datacenter.playbook(*given, "--check", playbook=ADD)
+            assert f"{name} gets its software and certificate, and a copy of the data of {leader}" in plan.output
+            assert datacenter.whole()
+            with writes(datacenter, servers, "one standby more"):
+                datacenter.playbook(*given, playbook=ADD)
             assert_streams(datacenter, name)
-            assert started(datacenter) == before
-            again = datacenter.playbook("-e", f"standby={name}", playbook=ADD)
+            assert (started(datacenter), datacenter.leader()) == (before, leader)
+            again = datacenter.playbook(*given, playbook=ADD)
             assert set(again.changed.values()) == {0}
     finally:
         resolve.cache_clear()
