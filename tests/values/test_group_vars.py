@@ -24,9 +24,11 @@ HOSTS = [
     for host in load_yaml(ROOT / "inventories" / environment / "hosts.yml")["all"]["hosts"]
 ]
 # Who keeps users and who is one must know the same password: databases, Redis, object storage, a simulated F5.
+# Operations on the database ask the REST API of Patroni, as its own role does.
 SHARED_SECRETS = {
     "vault_database_app_password": 2,
     "vault_f5_password": 2,
+    "vault_patroni_restapi_password": 2,
     "vault_redis_application_password": 2,
     "vault_database_storage_password": 2,
     "vault_storage_access_key": 2,
