@@ -106,9 +106,7 @@ def value(text: str) -> str:
     return f"E'{escaped}'" if "\\" in text else f"'{escaped}'"
 
 
-def plan(
-    databases: list[dict[str, Any]], state: dict[str, Any], extensions: list[str]
-) -> tuple[list[str], list[str]]:
+def plan(databases: list[dict[str, Any]], state: dict[str, Any], extensions: list[str]) -> tuple[list[str], list[str]]:
     """Return the statements that are needed, and what they do without any secret.
 
     Args:
