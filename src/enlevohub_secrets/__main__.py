@@ -1,13 +1,15 @@
-"""Command line: `python -m enlevohub_secrets --environment ENVIRONMENT`."""
+"""Command line: `python -m enlevohub_secrets --environment ENVIRONMENT [--rotate STEP --secrets NAMES]`."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
 
 from enlevohub_secrets.errors import SecretsError
+from enlevohub_secrets.rotation import ALL, rotate
 from enlevohub_secrets.store import Result, ensure_secrets
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -28,8 +30,15 @@ def main(arguments: list[str] | None = None, project: Path = PROJECT) -> int:
     """Run the command; 0 when the environment has all its secrets, 1 on an error that is told on standard error."""
     parser = argparse.ArgumentParser(prog="python -m enlevohub_secrets", description="Make the missing secrets.")
     parser.add_argument("--environment", required=True, help="lab, molecule, datacenter, ...")
-    environment = parser.parse_args(arguments).environment
+    steps = ["show", "begin", "promote", "end"]
+    parser.add_argument("--rotate", choices=steps, help="a step of playbooks/rotate-secrets.yml; prints no value")
+    parser.add_argument("--secrets", default=ALL, help="for --rotate begin: all, or purposes with commas between")
+    options = parser.parse_args(arguments)
+    environment = options.environment
     try:
+        if options.rotate:
+            print(json.dumps(rotate(project, environment, os.environ, options.rotate, options.secrets)))
+            return 0
         result = ensure_secrets(project, environment, os.environ)
     except SecretsError as error:
         print(f"error: {error}", file=sys.stderr)

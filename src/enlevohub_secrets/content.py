@@ -13,7 +13,10 @@ from enlevohub_secrets.authority import CERTIFICATE, KEY, check_authority
 from enlevohub_secrets.errors import SecretsError
 from enlevohub_secrets.table import NAMES
 
-HEADER = "# Secrets of this environment, made once by `python -m enlevohub_secrets`. Values are never replaced.\n"
+HEADER = (
+    "# Secrets of this environment, made once by `python -m enlevohub_secrets`.\n"
+    "# Only playbooks/rotate-secrets.yml replaces values.\n"
+)
 _PLACEHOLDER = re.compile(r"^\s*($|<.*>$|x{3,}$|(change|replace)[ _-]?(me|this)|todo|secret$|password$)", re.IGNORECASE)
 
 
@@ -69,3 +72,29 @@ def extend(text: str, made: Mapping[str, str]) -> str:
     elif not text.endswith("\n"):
         text += "\n"
     return text + "".join(entry(name, value) for name, value in made.items())
+
+
+def replace(text: str, name: str, value: str | None, where: str) -> str:
+    """The text with another value of one entry, or without the entry; everything else stays as it is.
+
+    Args:
+        text: YAML, decrypted.
+        name: name of an entry on one line.
+        value: its new value; None removes it.
+        where: the file's name for messages.
+
+    Raises:
+        SecretsError: the entry is not on a line of its own.
+    """
+    before = yaml.safe_load(text) or {}
+    line = re.compile(rf"^{re.escape(name)}:.*\n?", re.MULTILINE)
+    changed = line.sub(lambda _: "" if value is None else entry(name, value), text)
+    after = {key: given for key, given in before.items() if key != name}
+    wanted = after if value is None else {**after, name: value}
+    try:
+        good = name in before and (yaml.safe_load(changed) or {}) == wanted
+    except yaml.YAMLError:
+        good = False  # the parser's message quotes the line, which may hold a secret
+    if not good:
+        raise SecretsError(f"{where}: {name} must be one entry on one line. Correct the file by hand.")
+    return changed

@@ -49,28 +49,53 @@ def ensure_secrets(project: Path, environment: str, settings: Mapping[str, str])
         SecretsError: unknown environment, a broken or placeholder entry, or a file that is encrypted or not
             against the rule for this environment.
     """
+    with opened(project, environment, settings) as file:
+        made = make_missing(environment, set(parse(file.text, file.where)))
+        if made:
+            file.write(extend(file.text, made))
+        elif file.path.stat().st_mode & 0o077:
+            file.path.chmod(0o600)
+    return Result(file.path, tuple(made), file.password, file.password_created)
+
+
+class VaultFile:
+    """The vault file of an environment, decrypted, while this process has it to itself."""
+
+    def __init__(self, project: Path, environment: str, settings: Mapping[str, str]) -> None:
+        """Read it; see :func:`ensure_secrets` for the arguments and for what is raised."""
+        self.path = project / "group_vars" / environment / "vault.yml"
+        self.where = f"group_vars/{environment}/vault.yml"
+        stored = self.path.read_text() if self.path.exists() else ""
+        plain = LAB_NAME.match(environment) is not None
+        if stored.strip() and is_encrypted(stored) == plain:
+            raise SecretsError(_wrong_form(self.where, environment, plain))
+        self.password: Path | None = None
+        self.password_created, self._vault = False, None
+        if not plain:
+            self.password, self.password_created = password_file(
+                project, environment, settings, create=not stored.strip()
+            )
+            self._vault = Vault(self.password)
+        self.text = self._vault.decrypt(stored, self.where) if self._vault and stored.strip() else stored
+
+    def write(self, text: str) -> None:
+        """Replace the whole text, in one step."""
+        write_private(self.path, self._vault.encrypt(text) if self._vault else text)
+        self.text = text
+
+
+@contextmanager
+def opened(project: Path, environment: str, settings: Mapping[str, str]) -> Iterator[VaultFile]:
+    """The vault file of an environment, for one process at a time.
+
+    Raises:
+        SecretsError: see :func:`ensure_secrets`.
+    """
     directory = project / "group_vars" / environment
     if not environment.isidentifier() or not directory.is_dir():
         raise SecretsError(f"--environment {environment}: there is no directory group_vars/{environment}.")
-    path = directory / "vault.yml"
-    where = f"group_vars/{environment}/vault.yml"
     with _locked(directory):
-        stored = path.read_text() if path.exists() else ""
-        plain = LAB_NAME.match(environment) is not None
-        if stored.strip() and is_encrypted(stored) == plain:
-            raise SecretsError(_wrong_form(where, environment, plain))
-        vault, password, created = None, None, False
-        if not plain:
-            password, created = password_file(project, environment, settings, create=not stored.strip())
-            vault = Vault(password)
-        text = vault.decrypt(stored, where) if vault and stored.strip() else stored
-        made = make_missing(environment, set(parse(text, where)))
-        if made:
-            text = extend(text, made)
-            write_private(path, vault.encrypt(text) if vault else text)
-        elif path.stat().st_mode & 0o077:
-            path.chmod(0o600)
-    return Result(path, tuple(made), password, created)
+        yield VaultFile(project, environment, settings)
 
 
 def _wrong_form(where: str, environment: str, plain: bool) -> str:

@@ -43,6 +43,16 @@ TEXT_SECRETS: dict[str, Callable[[], str]] = {
     "vault_storage_signing_key": _password,
 }
 
+# Passwords of PostgreSQL by their purpose: those that playbooks/rotate-secrets.yml renews.
+ROTATED = {
+    "application": "vault_database_app_password",
+    "storage": "vault_database_storage_password",
+    "replication": "vault_database_replication_password",
+    "rewind": "vault_database_rewind_password",
+    "superuser": "vault_database_superuser_password",
+}
+NEXT = "_next"
+
 # A key and its certificate are made together or not at all.
 AUTHORITY_SECRETS = (KEY, CERTIFICATE)
 NAMES = (*TEXT_SECRETS, *AUTHORITY_SECRETS)

@@ -236,7 +236,7 @@ def replacement_plan(
         names = [member["name"] for member in inventory]
         if host not in names:
             continue
-        members = next((view[part] for view in others if view.get(part)), [])
+        members: list[dict[str, Any]] = next((view[part] for view in others if view.get(part)), [])
         problem = next((view["problems"][part] for view in others if part in view.get("problems", {})), "")
         if part == "etcd":
             result[part] = plan.etcd(members, names, problem, peer_port)
