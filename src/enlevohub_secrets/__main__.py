@@ -11,6 +11,7 @@ from pathlib import Path
 from enlevohub_secrets.errors import SecretsError
 from enlevohub_secrets.rotation import ALL, rotate
 from enlevohub_secrets.store import Result, ensure_secrets
+from enlevohub_secrets.table import ROTATED
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -37,7 +38,8 @@ def main(arguments: list[str] | None = None, project: Path = PROJECT) -> int:
     environment = options.environment
     try:
         if options.rotate:
-            print(json.dumps(rotate(project, environment, os.environ, options.rotate, options.secrets)))
+            states = rotate(project, environment, os.environ, options.rotate, options.secrets)
+            print(json.dumps({name: {"state": state, "secret": ROTATED[name]} for name, state in states.items()}))
             return 0
         result = ensure_secrets(project, environment, os.environ)
     except SecretsError as error:

@@ -76,3 +76,48 @@ def test_password_cannot_end_its_quotes(text: str, quoted: str) -> None:
 def test_changes_name_no_password() -> None:
     _, changes = postgresql_databases.plan([STORAGE], state(), [])
     assert "right" not in " ".join(changes)
+
+
+def login(name: str = "storage", password: str = "right", **more: Any) -> dict[str, Any]:
+    """Return a login as the module takes it."""
+    return {"name": name, "password": password, "second_of": "", "replication": False, "state": "present", **more}
+
+
+def second(**more: Any) -> dict[str, Any]:
+    """Return the second login of the role storage."""
+    return login("storage_next", second_of="storage", **more)
+
+
+def test_login_with_its_password_needs_nothing() -> None:
+    assert postgresql_databases.login_plan([login()], state(storage=verifier("right"))) == ([], [])
+
+
+def test_other_password_of_a_login_is_set_and_not_told() -> None:
+    statements, changes = postgresql_databases.login_plan([login()], state(storage=verifier("wrong")))
+    assert statements == ["""ALTER ROLE "storage" PASSWORD 'right';"""]
+    assert changes == ["password of storage"]
+
+
+def test_second_login_works_with_the_rights_of_its_role_and_owns_nothing() -> None:
+    statements, changes = postgresql_databases.login_plan([second()], state(storage=verifier("old")))
+    assert statements == [
+        """CREATE ROLE "storage_next" LOGIN PASSWORD 'right' IN ROLE "storage";""",
+        'ALTER ROLE "storage_next" SET role TO "storage";',
+    ]
+    assert changes == ["login storage_next"]
+
+
+def test_second_login_of_replication_may_replicate_itself() -> None:
+    statements, _ = postgresql_databases.login_plan([second(replication=True)], state(storage=verifier("old")))
+    assert statements == ["""CREATE ROLE "storage_next" LOGIN REPLICATION PASSWORD 'right' IN ROLE "storage";"""]
+
+
+def test_second_login_of_a_role_that_is_not_there_is_left_out() -> None:
+    assert postgresql_databases.login_plan([second(), login()], state()) == ([], [])
+
+
+def test_second_login_is_removed_and_only_once() -> None:
+    gone = second(state="absent")
+    roles = state(storage=verifier("right"), storage_next=verifier("right"))
+    assert postgresql_databases.login_plan([gone], roles) == (['DROP ROLE "storage_next";'], ["no login storage_next"])
+    assert postgresql_databases.login_plan([gone], state(storage=verifier("right"))) == ([], [])

@@ -753,7 +753,9 @@ def test_secret_values_never_stand_in_findings(site: Site) -> None:
     """A finding about a secret, or about what is made of it, does not show it."""
     site.secrets(vault_jwt_secret="k3Rt9vQ")
     site.replace(
-        BACKEND, "vault_database_app_password, '/etc", "vault_database_app_password | int('x') | nothing, '/etc"
+        BACKEND,
+        "database_logins.application.password,",
+        "database_logins.application.password | int('x') | nothing,",
     )
     said = " ".join(f"{item}" for item in site.findings())
     assert "backend_database_url" in said

@@ -150,7 +150,7 @@ def test_pg_hba_names_single_addresses_of_the_inventory_only(rules: list[list[st
 
 
 def test_pg_hba_lets_the_application_in_from_every_backend_and_nowhere_else(rules: list[list[str]]) -> None:
-    found = [words[3] for words in rules if words[1:3] == ["enlevohub", "enlevohub"]]
+    found = [words[3] for words in rules if words[1:3] == ["enlevohub", "+enlevohub"]]
     assert found == ["10.89.0.11/32", "10.89.0.12/32", "10.89.0.13/32"]
 
 
@@ -161,7 +161,7 @@ def test_pg_hba_names_no_database_all_over_the_network(rules: list[list[str]]) -
 @pytest.mark.parametrize("host", DATABASE_HOSTS)
 def test_pg_hba_lets_every_member_replicate(rules: list[list[str]], host: str) -> None:
     address = load_yaml(ROOT / "inventories/lab/hosts.yml")["all"]["hosts"][host]["ansible_host"]
-    assert ["hostssl", "replication", "replicator", f"{address}/32", "scram-sha-256"] in rules
+    assert ["hostssl", "replication", "+replicator", f"{address}/32", "scram-sha-256"] in rules
 
 
 @pytest.mark.parametrize("path", ["/etc/patroni/config.yml"])

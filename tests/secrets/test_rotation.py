@@ -121,5 +121,5 @@ def test_password_that_is_not_on_one_line_is_an_error_without_a_change(project: 
 def test_command_prints_states_and_no_value(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--environment", "lab", "--rotate", "begin", "--secrets", "superuser"], project) == 0
     printed = capsys.readouterr().out
-    assert json.loads(printed)["superuser"] == OPEN
+    assert json.loads(printed)["superuser"] == {"state": OPEN, "secret": ROTATED["superuser"]}
     assert not [name for name, value in values(project).items() if str(value) in printed]

@@ -10,6 +10,8 @@ description:
   - Runs on every member of the cluster. The leader makes what is missing; a standby changes nothing.
   - An owner's password is compared with the SCRAM-SHA-256 verifier in the catalogue (RFC 5803) and set when it differs.
   - The right of everybody to connect to a new database is taken away.
+  - Passwords of further logins are kept as well, and second logins made and removed, with which a password is renewed
+    while the old one still works.
   - Uses C(psql) as the user C(postgres) over the local socket. Passwords reach it by its standard input only.
 options:
   databases:
@@ -35,6 +37,40 @@ options:
         type: list
         elements: dict
         default: []
+  logins:
+    description: Roles that log in, besides the owners.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the role.
+        type: str
+        required: true
+      password:
+        description: Its password; not needed for I(state=absent).
+        type: str
+        default: ""
+      second_of:
+        description:
+          - Role whose second login this is. It is made as a member of that role and works with its rights; what it
+            makes belongs to that role.
+          - Without it the role must be there already; one that is not is left out, and so is its second login.
+        type: str
+        default: ""
+      replication:
+        description: Whether the second login may replicate, which is no right that a member has from its role.
+        type: bool
+        default: false
+      state:
+        description: C(absent) removes the role as soon as no session uses it.
+        type: str
+        choices: [present, absent]
+        default: present
+  quiet_timeout:
+    description: Seconds until a role that is to be removed must have no session.
+    type: int
+    default: 60
   extensions:
     description: Extensions of the database C(postgres), for those who operate the cluster.
     type: list
@@ -72,6 +108,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -83,6 +120,9 @@ SELECT json_build_object(
   'extensions', (SELECT json_agg(extname) FROM pg_extension),
   'databases', (SELECT json_agg(datname) FROM pg_database))
 """
+
+
+SESSIONS = "SELECT DISTINCT usename || '@' || coalesce(host(client_addr), 'local') FROM pg_stat_activity"
 
 
 def matches(password: str, verifier: str | None) -> bool:
@@ -104,6 +144,36 @@ def value(text: str) -> str:
     """Quote a text; the dollar-free form works whatever is in it."""
     escaped = text.replace("\\", "\\\\").replace("'", "''")
     return f"E'{escaped}'" if "\\" in text else f"'{escaped}'"
+
+
+def login_plan(logins: list[dict[str, Any]], state: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the statements for logins, and what they do without any secret.
+
+    Args:
+        logins: the option of the module.
+        state: answer to STATE.
+    """
+    statements: list[str] = []
+    changes: list[str] = []
+    roles = state["roles"]
+    for login in logins:
+        title, owner = login["name"], login["second_of"]
+        if login["state"] == "absent":
+            if title in roles:
+                statements.append(f"DROP ROLE {name(title)};")
+                changes.append(f"no login {title}")
+            continue
+        secret = value(login["password"])
+        if title not in roles and owner in roles:
+            rights = "LOGIN REPLICATION" if login["replication"] else "LOGIN"
+            statements.append(f"CREATE ROLE {name(title)} {rights} PASSWORD {secret} IN ROLE {name(owner)};")
+            if not login["replication"]:
+                statements.append(f"ALTER ROLE {name(title)} SET role TO {name(owner)};")
+            changes.append(f"login {title}")
+        elif title in roles and not matches(login["password"], roles[title]):
+            statements.append(f"ALTER ROLE {name(title)} PASSWORD {secret};")
+            changes.append(f"password of {title}")
+    return statements, changes
 
 
 def plan(databases: list[dict[str, Any]], state: dict[str, Any], extensions: list[str]) -> tuple[list[str], list[str]]:
@@ -143,6 +213,20 @@ def psql(port: int, text: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+def wait_until_unused(module: AnsibleModule, port: int, roles: list[str]) -> None:
+    """Wait until no session uses one of the roles; fails with who still does."""
+    limit = time.monotonic() + module.params["quiet_timeout"]
+    names = ", ".join(value(role) for role in roles)
+    while True:
+        code, out, err = psql(port, f"{SESSIONS} WHERE usename IN ({names})")
+        if code == 0 and not out.strip():
+            return
+        if time.monotonic() > limit:
+            said = ", ".join(sorted(set(out.split()))) or err.strip()[-300:]
+            module.fail_json(msg=f"still in use after {module.params['quiet_timeout']} s: {said}. Nothing was removed")
+        time.sleep(1)
+
+
 def main() -> None:
     """Ask, then change on the leader; on a blank host in check mode everything would be new."""
     database_spec = {
@@ -151,15 +235,24 @@ def main() -> None:
         "password": {"type": "str", "required": True, "no_log": True},
         "clients": {"type": "list", "elements": "dict", "default": []},
     }
+    login_spec = {
+        "name": {"type": "str", "required": True},
+        "password": {"type": "str", "default": "", "no_log": True},
+        "second_of": {"type": "str", "default": ""},
+        "replication": {"type": "bool", "default": False},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
     module = AnsibleModule(
         argument_spec={
             "databases": {"type": "list", "elements": "dict", "required": True, "options": database_spec},
+            "logins": {"type": "list", "elements": "dict", "default": [], "options": login_spec},
+            "quiet_timeout": {"type": "int", "default": 60},
             "extensions": {"type": "list", "elements": "str", "default": []},
             "port": {"type": "int", "default": 5432},
         },
         supports_check_mode=True,
     )
-    databases = module.params["databases"]
+    databases, logins = module.params["databases"], module.params["logins"]
     port = module.params["port"]
     extensions = module.params["extensions"]
     everything = [f"database {database['name']}" for database in databases] + [f"extension {x}" for x in extensions]
@@ -174,6 +267,11 @@ def main() -> None:
     if state["standby"]:
         module.exit_json(changed=False, leader=False, changes=[])
     statements, changes = plan(databases, state, extensions)
+    more, told = login_plan(logins, state)
+    statements, changes = statements + more, changes + told
+    leaving = [login["name"] for login in logins if login["state"] == "absent" and login["name"] in state["roles"]]
+    if leaving and not module.check_mode:
+        wait_until_unused(module, port, leaving)
     if statements and not module.check_mode:
         code, out, err = psql(port, "\n".join(statements))
         if code != 0:
