@@ -256,9 +256,15 @@ def rolling(run: PlaybookRun) -> list[float]:
     ]
 
 
-def at_line(site: Datacenter, words: str, action: Callable[[subprocess.Popen[str]], None], *given: str) -> int:
-    """Run deploy.yml and do something with its process once a line with the words came; returns the exit code."""
-    command = [str(BIN / "ansible-playbook"), "-i", str(site.inventory), DEPLOY, *given]
+def at_line(
+    site: Datacenter,
+    words: str,
+    action: Callable[[subprocess.Popen[str]], None],
+    *given: str,
+    playbook: str = DEPLOY,
+) -> int:
+    """Run a playbook and do something with its process once a line with the words came; returns the exit code."""
+    command = [str(BIN / "ansible-playbook"), "-i", str(site.inventory), playbook, *given]
     environment = os.environ | {"ANSIBLE_NOCOLOR": "1"}
     done = False
     with subprocess.Popen(

@@ -209,7 +209,7 @@ class Datacenter:
     @cached_property
     def public(self) -> str:
         """The public address on this machine."""
-        return f"https://localhost:{self.variables['lb1']['enlevohub_public_port']}"
+        return f"https://localhost:{self.variables[self.groups['load_balancers'][0]]['enlevohub_public_port']}"
 
     def get(
         self, url: str, body: Any = None, token: str = "", headers: dict[str, str] | None = None, timeout: float = 30

@@ -27,7 +27,7 @@ def rotation_plan(
         roles: name of the role of each purpose; ``second`` false: it needs no second login.
     """
     refusals, lines = [], []
-    members = next((view["database"] for view in views if view.get("database")), [])
+    members: list[dict[str, Any]] = next((view["database"] for view in views if view.get("database")), [])
     found = {member["name"]: (member["role"], member["state"]) for member in members}
     if not any(given == ("leader", "running") for given in found.values()):
         problem = next((view["problems"]["database"] for view in views if view.get("problems")), "Patroni names none")
