@@ -59,19 +59,19 @@ def plan(
 def test_lost_server_is_removed_from_etcd_added_again_and_copied_from_the_leader() -> None:
     found = plan()
     assert found["refusals"] == []
-    assert found["etcd"] == {"join": True, "remove": "id-db2", "clear": False}
-    assert found["database"] == {"leader": "db1", "clear": False, "copy": True}
+    assert found["etcd"] == {"join": True, "remove": "id-db2", "wipe": False}
+    assert found["database"] == {"leader": "db1", "wipe": False, "copied": True}
     assert "copied from the leader db1" in "\n".join(found["lines"])
 
 
 def test_member_that_was_removed_before_is_added_only() -> None:
     members = [member(name) for name in NAMES if name != "db2"]
-    assert plan(members=members)["etcd"] == {"join": True, "remove": "", "clear": False}
+    assert plan(members=members)["etcd"] == {"join": True, "remove": "", "wipe": False}
 
 
 def test_member_that_was_added_before_and_never_started_is_not_removed_again() -> None:
     members = [member(name) for name in NAMES[:-1]] + [{**member("db2", healthy=False), "name": ""}]
-    assert plan(members=members)["etcd"] == {"join": True, "remove": "", "clear": False}
+    assert plan(members=members)["etcd"] == {"join": True, "remove": "", "wipe": False}
 
 
 def test_server_gets_another_address() -> None:
@@ -120,7 +120,7 @@ def test_healthy_server_needs_a_confirmation() -> None:
     assert "db2 is alive and healthy" in refusal
     assert "-e confirm=db2" in refusal
     found = plan(**given, confirm="db2")
-    assert (found["refusals"], found["etcd"]["clear"], found["database"]["clear"]) == ([], True, True)
+    assert (found["refusals"], found["etcd"]["wipe"], found["database"]["wipe"]) == ([], True, True)
 
 
 def test_confirmation_of_another_server_does_not_count() -> None:
@@ -133,13 +133,13 @@ def test_data_that_are_left_need_a_confirmation() -> None:
     (refusal,) = plan(mine=mine)["refusals"]
     assert "data of etcd and PostgreSQL on it would be removed" in refusal
     found = plan(mine=mine, confirm="db2")
-    assert (found["refusals"], found["etcd"]["clear"], found["database"]["clear"]) == ([], True, True)
+    assert (found["refusals"], found["etcd"]["wipe"], found["database"]["wipe"]) == ([], True, True)
 
 
 def test_copy_that_is_on_its_way_is_not_begun_again() -> None:
     mine = {**BLANK, "data": ["etcd", "database"], "answering": []}
     found = plan(dead=(), mine=mine, cluster=databases(db2=("replica", "creating replica")))
-    assert (found["refusals"], found["database"]["clear"], found["etcd"]["join"]) == ([], False, False)
+    assert (found["refusals"], found["database"]["wipe"], found["etcd"]["join"]) == ([], False, False)
 
 
 def test_leader_is_never_replaced() -> None:

@@ -37,10 +37,10 @@ class Plan:
             port: port of members for each other.
 
         Returns:
-            ``join``: whether the host has to join; ``remove``: id of the member to remove, or empty; ``clear``: whether
+            ``join``: whether the host has to join; ``remove``: id of the member to remove, or empty; ``wipe``: whether
             data on the host have to go.
         """
-        nothing: dict[str, Any] = {"join": False, "remove": "", "clear": False}
+        nothing: dict[str, Any] = {"join": False, "remove": "", "wipe": False}
         others = [name for name in expected if name != self.host]
         if not others:
             self.refuse(
@@ -94,7 +94,7 @@ class Plan:
             f"etcd: {gone}{self.host} is added at {peer}; {alive} of the {len(staying)} others are healthy, the quorum "
             f"is {quorum(len(staying) + 1)}"
         )
-        return {"join": True, "remove": entry["id"] if entry else "", "clear": clear}
+        return {"join": True, "remove": entry["id"] if entry else "", "wipe": clear}
 
     # --- PostgreSQL
 
@@ -107,10 +107,10 @@ class Plan:
             problem: why Patroni could not be asked.
 
         Returns:
-            ``leader``: who the copy comes from; ``clear``: whether data on the host have to go; ``copy``: whether it is
+            ``leader``: who the copy comes from; ``wipe``: whether data on the host have to go; ``copied``: whether it is
             made now.
         """
-        nothing = {"leader": "", "clear": False, "copy": False}
+        nothing = {"leader": "", "wipe": False, "copied": False}
         if expected == [self.host]:
             self.refuse(
                 "hosts.yml, database_servers",
@@ -155,7 +155,7 @@ class Plan:
         if clear:
             self.removes.append("PostgreSQL")
         self.lines.append(f"database: copied from the leader {leader}; its replication slot there is made anew")
-        return {"leader": leader, "clear": clear, "copy": True}
+        return {"leader": leader, "wipe": clear, "copied": True}
 
     # --- the rest
 
@@ -213,8 +213,8 @@ def replacement_plan(
         objects: why the other storage servers cannot do without it; empty when they can.
 
     Returns:
-        ``refusals`` and ``lines`` as sentences; ``etcd`` with ``join``, ``remove`` and ``clear``; ``database`` with
-        ``leader``, ``clear`` and ``copy``.
+        ``refusals`` and ``lines`` as sentences; ``etcd`` with ``join``, ``remove`` and ``wipe``; ``database`` with
+        ``leader``, ``wipe`` and ``copied``.
     """
     blank: dict[str, Any] = {"data": [], "answering": []}
     if host not in views:
@@ -223,14 +223,14 @@ def replacement_plan(
         return {
             "refusals": [f"{given}: {problem}. Fix: give -e host=<name from hosts.yml>"],
             "lines": [],
-            "etcd": {"join": False, "remove": "", "clear": False},
-            "database": {"leader": "", "clear": False, "copy": False},
+            "etcd": {"join": False, "remove": "", "wipe": False},
+            "database": {"leader": "", "wipe": False, "copied": False},
         }
     plan = Plan(host, address, confirm == host, {**blank, **views[host]})
     others = [view for name, view in views.items() if name != host]
     result: dict[str, Any] = {
-        "etcd": {"join": False, "remove": "", "clear": False},
-        "database": {"leader": "", "clear": False, "copy": False},
+        "etcd": {"join": False, "remove": "", "wipe": False},
+        "database": {"leader": "", "wipe": False, "copied": False},
     }
     for part, inventory in (("etcd", etcd), ("database", databases)):
         names = [member["name"] for member in inventory]
