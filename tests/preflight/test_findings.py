@@ -760,3 +760,10 @@ def test_secret_values_never_stand_in_findings(site: Site) -> None:
     said = " ".join(f"{item}" for item in site.findings())
     assert "backend_database_url" in said
     assert "k3Rt9vQ" not in said
+
+
+def test_rotation_that_is_not_finished_is_a_warning_and_no_finding(site: Site) -> None:
+    site.secrets(vault_database_app_password_next="Zk4tQ9vB1mXw7sLc")
+    (found,) = site.findings()
+    assert (found.variable, found.warning) == ("vault_database_app_password_next", True)
+    assert "playbooks/rotate-secrets.yml" in found.fix
