@@ -8,10 +8,9 @@ import pytest
 from ansible_collections.enlevohub.datacenter.plugins.filter import rotation
 
 from enlevohub_secrets.table import ROTATED
-from tests.conftest import ROOT, load_yaml
+from tests.conftest import ROOT, Renderer, load_yaml
 
 ROLES: dict[str, dict[str, Any]] = load_yaml(ROOT / "group_vars/all/database.yml")["rotation_roles"]
-LOGINS: dict[str, Any] = load_yaml(ROOT / "group_vars/all/database.yml")["database_logins"]
 VALUES = {name: f"old {name}" for name in ROTATED.values()}
 NEW = {f"{name}_next": f"new {name}" for name in ROTATED.values()}
 SERVERS = [{"name": "db1"}, {"name": "db2"}]
@@ -35,12 +34,19 @@ def plan(
     return rotation.rotation_plan(views, SERVERS, found, said, chosen, ROLES)
 
 
-def test_purposes_of_values_and_vault_are_the_same() -> None:
-    assert set(ROLES) == set(ROTATED)
-    assert {purpose for purpose, role in ROLES.items() if role.get("second", True)} == set(LOGINS)
-    assert {purpose: login["name"] for purpose, login in LOGINS.items()} == {
-        name: ROLES[name]["name"] for name in LOGINS
-    }
+def test_purposes_of_values_and_vault_are_the_same(render: Renderer) -> None:
+    logins = render.value("patroni", "database_logins", "db1")
+    assert set(ROLES) == set(ROTATED) == set(render.value("patroni", "database_passwords", "db1"))
+    second = {purpose: role["name"] for purpose, role in ROLES.items() if role.get("second", True)}
+    assert {purpose: login["name"] for purpose, login in logins.items()} == second
+
+
+def test_what_the_rotation_sets_counts_for_clients_and_roles(render: Renderer) -> None:
+    logins = {"application": {"name": "enlevohub_next", "password": "new one"}}
+    url = render.value("backend", "backend_database_url", "app1", rotation_logins=logins)
+    assert url.startswith("postgresql://enlevohub_next:new%20one@")
+    password = render.value("patroni", "patroni_rewind_password", "db1", rotation_passwords={"rewind": "new"})
+    assert password == "new"
 
 
 def test_clients_use_the_ordinary_logins_at_rest() -> None:

@@ -107,8 +107,8 @@ class Plan:
             problem: why Patroni could not be asked.
 
         Returns:
-            ``leader``: who the copy comes from; ``wipe``: whether data on the host have to go; ``copied``: whether it is
-            made now.
+            ``leader``: who the copy comes from; ``wipe``: whether data on the host have to go; ``copied``: whether the
+            copy is made now.
         """
         nothing = {"leader": "", "wipe": False, "copied": False}
         if expected == [self.host]:
