@@ -23,10 +23,8 @@ HOSTS = [
     for environment in ENVIRONMENTS
     for host in load_yaml(ROOT / "inventories" / environment / "hosts.yml")["all"]["hosts"]
 ]
-# Who keeps users and who is one must know the same password: databases, Redis, object storage, a simulated F5.
-# Operations on the database ask the REST API of Patroni, as its own role does.
-
 # Who keeps users and who is one must know the same password: Redis, object storage, a simulated F5.
+# Operations on the database ask the REST API of Patroni, as its own role does.
 SHARED_SECRETS = {
     "vault_f5_password": 2,
     "vault_patroni_restapi_password": 2,
