@@ -14,7 +14,7 @@ from typing import Any
 
 from enlevohub_drill import variants
 from enlevohub_drill.load import Load, Period
-from enlevohub_drill.site import BIN, ROOT, Datacenter, PlaybookRun
+from enlevohub_drill.site import BIN, ROOT, Datacenter, PlaybookRun, program
 
 BEFORE_SECONDS = 30.0
 """Long enough for a percentile: 1,600 requests at the usual rate."""
@@ -290,8 +290,7 @@ def newest_archive() -> int:
 def blank_server(site: Datacenter, name: str) -> Iterator[str]:
     """Make one more blank server in the network of a lab; yields its address, removes the server afterwards."""
     remove_server(site, name)
-    command = [str(BIN / "python"), "-m", "enlevohub_lab", "--inventory", str(site.inventory), "host", name]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    said = program("enlevohub_lab", "--inventory", str(site.inventory), "host", name)
     if said.returncode != 0:
         raise RuntimeError(said.stdout + said.stderr)
     (address,) = set(re.findall(rf"{name}: \{{ansible_host: ([\d.]+)\}}", said.stdout))

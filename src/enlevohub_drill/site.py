@@ -26,6 +26,15 @@ BIN = Path(sys.executable).parent
 PLAYBOOK_LIMIT = 1500.0
 
 
+def program(*words: str, seconds: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run one of the project's programs, such as ``enlevohub_lab``, as ``python -m``; the result is for the caller."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    command = [str(BIN / "python"), "-m", *words]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+    )
+
+
 @dataclass
 class Answer:
     """An HTTP answer."""

@@ -6,25 +6,21 @@ The machine is really another one: the container and its volume are removed, and
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from enlevohub_drill.cases import remove_server
-from enlevohub_drill.site import ROOT
+from enlevohub_drill.site import program
 
 PLAYBOOK = "playbooks/replace-host.yml"
 
 
 def make(datacenter: Any) -> None:
     """Make the blank machine."""
-    command = [sys.executable, "-m", "enlevohub_lab", "--inventory", str(datacenter.inventory), "hosts"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True, timeout=600)
+    made = program("enlevohub_lab", "--inventory", str(datacenter.inventory), "hosts", seconds=600)
+    assert made.returncode == 0, made.stderr
 
 
 def members(datacenter: Any) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from enlevohub_drill.cases import blank_server
-from enlevohub_drill.site import BIN, ROOT, Datacenter, resolve
+from enlevohub_drill.site import BIN, ROOT, Datacenter, program, resolve
 
 NAME = "server1"
 INVENTORY = ROOT / "inventories" / "single"
@@ -27,8 +27,8 @@ def secrets() -> Iterator[dict[str, str]]:
     """The secrets of the environment, made for the test and encrypted as an operator has them."""
     vault, password = ROOT / "group_vars" / "single" / "vault.yml", ROOT / ".vault" / "single.password"
     assert not vault.exists(), f"{vault} exists: the test would use the secrets of a real server"
-    command = [str(BIN / "python"), "-m", "enlevohub_secrets", "--environment", "single"]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    made = program("enlevohub_secrets", "--environment", "single")
+    assert made.returncode == 0, made.stderr
     try:
         view = [str(BIN / "ansible-vault"), "view", "--vault-password-file", str(password), str(vault)]
         text = subprocess.run(view, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60).stdout

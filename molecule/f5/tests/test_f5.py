@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ import pytest
 from enlevohub_drill import variants
 from enlevohub_drill.cases import DEPLOY, Drill, at_line
 from enlevohub_drill.load import Load
-from enlevohub_drill.site import ROOT, Datacenter
+from enlevohub_drill.site import ROOT, Datacenter, program
 
 PARTS = ("as3.json", "pools.tmsh", "members.txt", "README.md", "plan.txt", "rollback.tmsh")
 QUICK = ("-e", "rollout_watch=3")
@@ -44,11 +43,10 @@ def test_every_pool_member_is_up(datacenter: Datacenter) -> None:
 
 
 def test_status_of_the_lab_shows_the_members(datacenter: Datacenter) -> None:
-    command = [sys.executable, "-m", "enlevohub_lab", "--inventory", str(datacenter.inventory), "status", "--json"]
     report: dict[str, Any] = {}
 
     def well() -> bool:
-        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+        said = program("enlevohub_lab", "--inventory", str(datacenter.inventory), "status", "--json")
         report.update(json.loads(said.stdout))
         assert report["well"], [part for part in report["parts"] if part["problem"]]
         return True
