@@ -79,3 +79,12 @@ def test_database_connections_use_tls(datacenter: Any, backend_server: str) -> N
     secure, count = rows.split("|")
     assert secure == "t"
     assert int(count) > 0
+
+
+def test_frontend_container_reaches_every_backend(datacenter: Any, frontend_server: str, backend_server: str) -> None:
+    """The backend of its own server too, which Docker keeps apart as another network."""
+    process = datacenter.run(frontend_server, "docker inspect -f '{{.State.Pid}}' $(docker ps -q -f name=frontend)")
+    ask = f"nsenter -t {process.strip()} -n curl -sS -m 5 -o /dev/null -w '%{{http_code}}'"
+    assert (
+        datacenter.run(frontend_server, f"{ask} http://{datacenter.address(backend_server)}:3001/health/live") == "200"
+    )
