@@ -11,6 +11,8 @@ import pytest
 
 from enlevohub_drill.cases import Drill
 from enlevohub_drill.load import Load
+from enlevohub_drill.meanwhile import lab_servers
+from enlevohub_drill.servers import Servers
 from enlevohub_drill.site import ROOT, Datacenter, load_datacenter, resolve
 from enlevohub_drill.storage import Bucket
 
@@ -65,6 +67,19 @@ def load(datacenter: Datacenter, tokens: dict[str, str]) -> Iterator[Load]:
 def drill(datacenter: Datacenter, load: Load, tokens: dict[str, str]) -> Drill:
     """The cases."""
     return Drill(datacenter, load, tokens["refreshToken"])
+
+
+@pytest.fixture(scope="module")
+def servers(datacenter: Datacenter) -> Servers:
+    """The servers, as the drill reaches them."""
+    return lab_servers(datacenter)
+
+
+@pytest.fixture(scope="module")
+def writer(datacenter: Datacenter) -> None:
+    """The writer on the application server, as the role of the drill of a failover provides it."""
+    datacenter.wait("a whole cluster", datacenter.whole, 240)
+    datacenter.playbook("-e", "fault=switchover", playbook="playbooks/drill-failover.yml")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

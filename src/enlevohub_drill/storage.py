@@ -196,6 +196,18 @@ class Bucket:
         assert not state["problems"], "; ".join(state["problems"])
         return True
 
+    def volumes(self) -> dict[str, set[int]]:
+        """Return the volumes of each server by its address, as the first server knows them; a server may have none."""
+        server, pki = self.names[0], "/etc/enlevohub/pki"
+        command = f"curl -sS --cacert {pki}/ca.crt --cert {pki}/host.crt --key {pki}/host.key"
+        text = self.site.run(server, f"{command} https://{self.site.address(server)}:9333/vol/status")
+        found: dict[str, set[int]] = {}
+        for racks in json.loads(text)["Volumes"]["DataCenters"].values():
+            for nodes in racks.values():
+                for node, volumes in nodes.items():
+                    found.setdefault(node.split(":")[0], set()).update(volume["Id"] for volume in volumes or [])
+        return found
+
     def repair(self) -> None:
         """Make missing copies now instead of within minutes."""
         self.site.run(self.names[0], "/usr/local/sbin/object-storage repair --timeout 120")

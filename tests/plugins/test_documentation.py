@@ -22,8 +22,12 @@ class AskedError(Exception):
 
 
 def documentation(name: str) -> dict[str, Any]:
-    """Return DOCUMENTATION of a module."""
+    """Return DOCUMENTATION of a module, with the options of the fragment that it extends."""
     found: dict[str, Any] = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{name}").DOCUMENTATION)
+    fragment = found.get("extends_documentation_fragment", "").rpartition(".")[2]
+    if fragment:
+        shared = importlib.import_module(f"{PLUGINS}.doc_fragments.{fragment}").ModuleDocFragment.DOCUMENTATION
+        found["options"] = {**yaml.safe_load(shared)["options"], **found["options"]}
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_api import pending, well
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_api import pending
 from ansible_collections.enlevohub.datacenter.plugins.modules.patroni_restart import next_step
 
 
@@ -48,12 +48,3 @@ def test_nothing_is_done_when_nobody_waits() -> None:
 
 def test_members_that_wait_are_listed_with_the_leader_last() -> None:
     assert pending(BOTH) == ["db2", "db1"]
-
-
-def test_cluster_with_a_standby_that_does_not_stream_is_not_well() -> None:
-    assert well(BOTH)
-    assert not well([BOTH[0], member("db2", "replica", state="running")])
-
-
-def test_cluster_without_a_leader_is_not_well() -> None:
-    assert not well([member("db1", "replica"), member("db2", "replica")])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.enlevohub.datacenter.plugins.module_utils import patroni_steps
-from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_steps import StepError, Steps
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_steps import StepError, Steps, good
 
 Members = list[dict[str, Any]]
 
@@ -97,3 +97,13 @@ def test_member_that_was_not_well_before_is_not_waited_for() -> None:
     lost = member("db3", "replica", "start failed")
     api = Api([*MOVED, lost])
     assert len(Steps(api, 30).switchover([*WHOLE, lost], "db2")) == 3
+
+
+def test_cluster_with_a_standby_that_does_not_stream_is_not_well() -> None:
+    assert good(WHOLE) == {"db1", "db2"}
+    assert good([WHOLE[0], member("db2", "replica", "running")]) == {"db1"}
+
+
+def test_cluster_without_a_leader_is_not_well() -> None:
+    with pytest.raises(StepError, match="not well"):
+        Steps(Api([member("db1", "replica"), member("db2", "replica")]), 5).settle("wait", set(), lambda _: True)

@@ -10,7 +10,7 @@ import json
 import pytest
 
 from enlevohub_drill.cases import one_more_server
-from enlevohub_drill.meanwhile import lab_servers, writes
+from enlevohub_drill.meanwhile import writes
 from enlevohub_drill.servers import Servers
 from enlevohub_drill.site import Datacenter, load_datacenter, resolve
 
@@ -33,17 +33,7 @@ DOWNGRADE = (
 )
 
 
-@pytest.fixture(scope="module")
-def servers(datacenter: Datacenter) -> Servers:
-    """The servers, as the drill reaches them."""
-    return lab_servers(datacenter)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def writer(datacenter: Datacenter) -> None:
-    """The writer on the application server, as the role of the drill provides it."""
-    datacenter.wait("a whole cluster", datacenter.whole, 240)
-    datacenter.playbook("-e", "fault=switchover", playbook="playbooks/drill-failover.yml")
+pytestmark = pytest.mark.usefixtures("writer")
 
 
 @pytest.fixture(autouse=True)

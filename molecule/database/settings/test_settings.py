@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from enlevohub_drill.meanwhile import lab_servers, writes
+from enlevohub_drill.meanwhile import writes
 from enlevohub_drill.servers import Servers
 from enlevohub_drill.site import ROOT
 from enlevohub_secrets.authority import CERTIFICATE, KEY, make_authority
@@ -24,17 +24,7 @@ SERVICES = ((2379, "etcd_servers"), (2380, "etcd_servers"), (8008, "database_ser
 ISSUER = f"openssl x509 -in {PKI}/host.crt -noout -issuer"
 
 
-@pytest.fixture(scope="module")
-def servers(datacenter: Any) -> Servers:
-    """The servers, as the drill reaches them."""
-    return lab_servers(datacenter)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def writer(datacenter: Any) -> None:
-    """The writer on the application server, as the role of the drill provides it."""
-    datacenter.wait("a whole cluster", datacenter.whole, 240)
-    datacenter.playbook("-e", "fault=switchover", playbook="playbooks/drill-failover.yml")
+pytestmark = pytest.mark.usefixtures("writer")
 
 
 @pytest.mark.parametrize(("connections", "reached"), [(120, "120"), (100, "100")])

@@ -31,18 +31,9 @@ def play(datacenter: Any, name: str, *arguments: str, code: int | None = 0) -> P
     return run
 
 
-def volumes(datacenter: Any, server: str) -> dict[str, int]:
-    """Return how many files of objects each storage server has, as a server lists them."""
-    pki = "/etc/enlevohub/pki"
-    command = f"curl -sS --cacert {pki}/ca.crt --cert {pki}/host.crt --key {pki}/host.key"
-    text = datacenter.run(server, f"{command} https://{datacenter.address(server)}:9333/vol/status")
-    found: dict[str, int] = {}
-    for racks in json.loads(text)["Volumes"]["DataCenters"].values():
-        for nodes in racks.values():
-            for node, kept in nodes.items():
-                address = node.split(":")[0]
-                found[address] = found.get(address, 0) + len(kept or [])
-    return found
+def counts(bucket: Bucket) -> dict[str, int]:
+    """Return how many files of objects each storage server has, by address."""
+    return {address: len(volumes) for address, volumes in bucket.volumes().items()}
 
 
 def test_server_with_a_last_copy_is_not_cleared(datacenter: Any, bucket: Bucket) -> None:
@@ -68,18 +59,17 @@ def test_server_that_lost_its_disk_serves_again_and_no_object_lacks_a_copy(datac
     )
     play(datacenter, "replace-storage", "-e", f"storage_server={victim}")
     datacenter.wait("a whole object storage", bucket.whole, 240)
-    print(f"files of objects by server: {volumes(datacenter, bucket.names[0])}")
+    print(f"files of objects by server: {counts(bucket)}")
     assert bucket.wrong(written) == []
     assert Bucket(datacenter, names=[victim]).wrong(written) == []
 
 
 def test_fourth_server_takes_its_part_and_gives_it_back(datacenter: Any, bucket: Bucket) -> None:
     written = bucket.fill(f"probe/grown-{time.time_ns()}", 60)
-    helper = bucket.names[0]
     with one_more_server(datacenter, NEWCOMER, "storage_servers"):
         play(datacenter, "add-storage", "-e", f"storage_server={NEWCOMER}")
         state = bucket.state()
-        grown = volumes(datacenter, helper)
+        grown = counts(bucket)
         assert (len(grown), state["problems"]) == (4, [])
         assert bucket.wrong(written) == []
         assert play(datacenter, "rebalance-storage").changed_tasks == set()
@@ -87,11 +77,11 @@ def test_fourth_server_takes_its_part_and_gives_it_back(datacenter: Any, bucket:
         left = bucket.wrong(written)
     play(datacenter, "site")
     datacenter.wait("a whole object storage", bucket.whole, 240)
-    print(f"files of objects by server with the fourth: {grown}; without: {volumes(datacenter, helper)}")
+    print(f"files of objects by server with the fourth: {grown}; without: {counts(bucket)}")
     assert min(grown.values()) > 0
     assert left == []
     assert bucket.wrong(written) == []
-    assert len(volumes(datacenter, helper)) == 3
+    assert len(counts(bucket)) == 3
 
 
 @pytest.fixture(scope="module")

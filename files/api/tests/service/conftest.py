@@ -10,7 +10,7 @@ import pytest
 from service.construction_support import Site
 from service.redis_support import Pair, RedisProcess, master, two_copies
 from service.s3_support import S3Server
-from service.support import Account, Api, Postgres, migrate, register, shared_directory, wait_until
+from service.support import Account, Api, Postgres, migrate, register, running, shared_directory, wait_until
 
 TEMPLATE_DATABASE = "app"
 STORE_PREFIX = "shared"
@@ -115,13 +115,8 @@ def apis(
         Api(postgres.url(database), directory / "api1.log", "api1", s3.environment(STORE_PREFIX)),
         Api(postgres.url(database), directory / "api2.log", "api2", s3.environment(STORE_PREFIX)),
     )
-    try:
-        for api in pair:
-            api.start()
+    with running(*pair):
         yield pair
-    finally:
-        for api in pair:
-            api.stop()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service.support import Api, Postgres, free_port, wait_until
+from service.support import Api, Postgres, free_port, running, wait_until
 
 PASSWORD = "r3dis-pa55"
 
@@ -172,10 +172,5 @@ def two_copies(
         return Api(postgres.url(database), directory / f"redis{number}.log", f"api{number}", extra)
 
     pair = (copy(1, redis_url), copy(2, second_url or redis_url))
-    try:
-        for api in pair:
-            api.start()
+    with running(*pair):
         yield pair
-    finally:
-        for api in pair:
-            api.stop()

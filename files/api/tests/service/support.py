@@ -235,6 +235,18 @@ class Api:
         return [json.loads(line) for line in self.log_path.read_text().splitlines()]
 
 
+@contextmanager
+def running(*copies: Api) -> Iterator[None]:
+    """Start copies of the service, and stop them in the end."""
+    try:
+        for api in copies:
+            api.start()
+        yield
+    finally:
+        for api in copies:
+            api.stop()
+
+
 @dataclass
 class Account:
     """A registered user, and what register answered."""

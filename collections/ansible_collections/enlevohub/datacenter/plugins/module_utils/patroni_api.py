@@ -9,6 +9,14 @@ import ssl
 import urllib.request
 from typing import Any
 
+ACCESS = {
+    "url": {"type": "str", "required": True},
+    "username": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+    "directory": {"type": "path", "required": True},
+}
+"""Options of every module that asks for a change; the documentation fragment C(patroni) tells them."""
+
 
 class Patroni:
     """One member's API; a method may ask another member by its own address."""
@@ -57,8 +65,6 @@ def leads(member: dict[str, Any]) -> bool:
     return bool(member["role"] == "leader")
 
 
-def well(members: list[dict[str, Any]]) -> bool:
-    """Whether a leader runs and every other member streams."""
-    states = [(leads(member), member["state"]) for member in members]
-    expected = ((True, "running"), (False, "streaming"))
-    return states.count((True, "running")) == 1 and all(state in expected for state in states)
+def reach(given: dict[str, Any]) -> Patroni:
+    """Return the API that the options ``ACCESS`` of a module name."""
+    return Patroni(given["url"], given["username"], given["password"], given["directory"])

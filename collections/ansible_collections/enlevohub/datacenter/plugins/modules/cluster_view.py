@@ -86,7 +86,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.enlevohub.datacenter.plugins.module_utils.etcd_client import Etcd, EtcdError
-from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_api import Patroni, leads
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_api import Patroni
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_steps import good
 
 
 def listens(address: str, port: int) -> bool:
@@ -127,7 +128,7 @@ def lacking(given: dict[str, Any], found: dict[str, Any]) -> list[str]:
             said.append(f"etcd: {found['problems'].get('etcd') or ('not healthy' if member else 'not a member')}")
     if given["patroni"]:
         (member,) = [item for item in found["database"] if item["name"] == name] or [{}]
-        if member.get("state") != ("running" if member and leads(member) else "streaming"):
+        if name not in good(found["database"]):
             said.append(f"database: {found['problems'].get('database') or member.get('state', 'not a member')}")
     return said
 

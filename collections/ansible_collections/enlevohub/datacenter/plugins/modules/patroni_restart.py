@@ -14,26 +14,11 @@ description:
     after that; then the leader is restarted in place, and the standbys after it.
   - After each step every member must be well again before the next one.
 options:
-  url:
-    description: Base address of the REST API of a member.
-    type: str
-    required: true
-  username:
-    description: Name for changes.
-    type: str
-    required: true
-  password:
-    description: Password for changes.
-    type: str
-    required: true
-  directory:
-    description: Directory of C(ca.crt), C(host.crt) and C(host.key).
-    type: path
-    required: true
   timeout:
     description: Seconds until the cluster must be well again after each step.
     type: int
     default: 120
+extends_documentation_fragment: enlevohub.datacenter.patroni
 author: EnlevoHub
 """
 
@@ -56,7 +41,7 @@ actions:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_api import Patroni, leads, pending
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_api import ACCESS, leads, pending, reach
 from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_steps import StepError, Steps
 
 ROUNDS = 3
@@ -86,16 +71,13 @@ def main() -> None:
     """Restart what waits, step by step."""
     module = AnsibleModule(
         argument_spec={
-            "url": {"type": "str", "required": True},
-            "username": {"type": "str", "required": True},
-            "password": {"type": "str", "required": True, "no_log": True},
-            "directory": {"type": "path", "required": True},
+            **ACCESS,
             "timeout": {"type": "int", "default": 120},
         },
         supports_check_mode=True,
     )
     given = module.params
-    api = Patroni(given["url"], given["username"], given["password"], given["directory"])
+    api = reach(given)
     steps = Steps(api, given["timeout"])
     try:
         members = api.members()

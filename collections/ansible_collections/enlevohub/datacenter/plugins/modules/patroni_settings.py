@@ -10,25 +10,9 @@ description:
   - Compares the wanted settings with those of the cluster and patches what differs. Keys that are not named stay.
   - Runs on any member; Patroni keeps the settings in etcd and every member takes them over.
 options:
-  url:
-    description: Base address of the REST API of a member.
-    type: str
-    required: true
   settings:
     description: The wanted settings.
     type: dict
-    required: true
-  username:
-    description: Name for changes.
-    type: str
-    required: true
-  password:
-    description: Password for changes.
-    type: str
-    required: true
-  directory:
-    description: Directory of C(ca.crt), C(host.crt) and C(host.key).
-    type: path
     required: true
   timeout:
     description: Seconds until the API must answer.
@@ -39,6 +23,7 @@ options:
       which parameters want a restart. A change of I(settings) counts by itself.
     type: bool
     default: false
+extends_documentation_fragment: enlevohub.datacenter.patroni
 author: EnlevoHub
 """
 
@@ -68,7 +53,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_api import Patroni, pending
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_api import ACCESS, pending, reach
 
 SETTLE_SECONDS = 4.0
 
@@ -94,11 +79,8 @@ def main() -> None:
     """Compare and patch; on a blank host in check mode everything would be new."""
     module = AnsibleModule(
         argument_spec={
-            "url": {"type": "str", "required": True},
+            **ACCESS,
             "settings": {"type": "dict", "required": True},
-            "username": {"type": "str", "required": True},
-            "password": {"type": "str", "required": True, "no_log": True},
-            "directory": {"type": "path", "required": True},
             "timeout": {"type": "int", "default": 60},
             "settle": {"type": "bool", "default": False},
         },
@@ -107,7 +89,7 @@ def main() -> None:
     if module.check_mode and not os.path.exists(os.path.join(module.params["directory"], "host.crt")):
         module.exit_json(changed=True, changed_keys=["(all: there is no cluster yet)"], pending=[])
     given = module.params
-    api = Patroni(given["url"], given["username"], given["password"], given["directory"])
+    api = reach(given)
     deadline = time.monotonic() + module.params["timeout"]
     while True:
         try:

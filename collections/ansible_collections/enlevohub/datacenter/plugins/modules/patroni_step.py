@@ -11,22 +11,6 @@ description:
     member that was well before is well again then, and a synchronous standby is there again when there was one.
   - Decides nothing. What may be done is decided by the role C(database_operation) before the first step.
 options:
-  url:
-    description: Base address of the REST API of any member.
-    type: str
-    required: true
-  username:
-    description: Name for changes.
-    type: str
-    required: true
-  password:
-    description: Password for changes.
-    type: str
-    required: true
-  directory:
-    description: Directory of C(ca.crt), C(host.crt) and C(host.key).
-    type: path
-    required: true
   action:
     description: The step. C(restart) restarts PostgreSQL of a member, C(switchover) makes a member the leader,
       C(reinitialize) copies a standby again from the leader, C(wait) only waits
@@ -42,6 +26,7 @@ options:
     description: Seconds until the step must have ended.
     type: int
     default: 120
+extends_documentation_fragment: enlevohub.datacenter.patroni
 author: EnlevoHub
 """
 
@@ -70,7 +55,7 @@ seconds:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_api import Patroni
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_api import ACCESS, reach
 from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_steps import (
     Members,
     StepError,
@@ -88,10 +73,7 @@ def main() -> None:
     """Do the step."""
     module = AnsibleModule(
         argument_spec={
-            "url": {"type": "str", "required": True},
-            "username": {"type": "str", "required": True},
-            "password": {"type": "str", "required": True, "no_log": True},
-            "directory": {"type": "path", "required": True},
+            **ACCESS,
             "action": {
                 "type": "str",
                 "choices": ["restart", "switchover", "reinitialize", "wait"],
@@ -106,7 +88,7 @@ def main() -> None:
     action, name = given["action"], given["member"]
     if module.check_mode:
         module.exit_json(changed=action != "wait", done=f"{action} {name}", seconds=0.0)
-    steps = Steps(Patroni(given["url"], given["username"], given["password"], given["directory"]), given["timeout"])
+    steps = Steps(reach(given), given["timeout"])
     try:
         if action == "switchover":
             members = steps.settle("a synchronous standby", set(), lambda now: bool(synchronous_standby(now)))
