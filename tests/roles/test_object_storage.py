@@ -200,6 +200,9 @@ def storage(command: ModuleType, render: Renderer, volumes: dict[str, list[dict[
             return 200, json.dumps({"IsLeader": addresses[address] == "app2"}).encode()
         if path == "/vol/status":
             return 200, json.dumps({"Volumes": {"DataCenters": {"site": racks}}}).encode()
+        if path == "/dir/status":
+            nodes = [{"DataNodes": [{"Url": url, "Max": 70} for url in rack]} for rack in racks.values()]
+            return 200, json.dumps({"Topology": {"DataCenters": [{"Racks": nodes}]}}).encode()
         return 200, b""
 
     found.get = get
@@ -252,3 +255,87 @@ def test_server_is_not_spared_while_too_few_others_are_up(command: ModuleType, r
 def test_unknown_server_is_named_beside_the_known_ones(command: ModuleType, render: Renderer) -> None:
     with pytest.raises(SystemExit, match="'app9' is no server of this storage: app1, app2, app3"):
         storage(command, render, WHOLE, set()).spare("app9")
+
+
+# --- how volumes are spread
+
+
+def spread(
+    command: ModuleType, held: dict[str, list[int]], size: int = 20 * 2**20, **racks: str
+) -> dict[str, list[int]]:
+    """Return the volumes by server after the moves, and apply them the way the servers do."""
+    numbers = sorted({number for volumes in held.values() for number in volumes})
+    volumes = {
+        number: {"servers": [name for name in held if number in held[name]], "bytes": size} for number in numbers
+    }
+    after = {name: set(volumes) for name, volumes in held.items()}
+    for number, source, target in command.spread(volumes, {name: racks.get(name, name) for name in held}, ROOM):
+        assert number not in after[target]
+        after[source].remove(number)
+        after[target].add(number)
+    return {name: sorted(volumes) for name, volumes in after.items()}
+
+
+ROOM = dict.fromkeys(("app1", "app2", "app3", "app4"), 70)
+THREE = {
+    "app1": [1, 2, 3, 4, 5, 6, 7, 8],
+    "app2": [1, 2, 3, 4, 9, 10, 11, 12],
+    "app3": [5, 6, 7, 8, 9, 10, 11, 12],
+}
+
+
+@pytest.mark.parametrize("size", [0, 8, 20 * 2**20, 2**30])
+def test_new_server_takes_its_part_however_little_there_is(command: ModuleType, size: int) -> None:
+    found = spread(command, {**THREE, "app4": []}, size)
+    assert {name: len(volumes) for name, volumes in found.items()} == dict.fromkeys(found, 6)
+    assert sorted(number for volumes in found.values() for number in volumes) == sorted(2 * list(range(1, 13)))
+
+
+def test_even_storage_stays_as_it_is(command: ModuleType) -> None:
+    assert spread(command, THREE) == THREE
+    once = spread(command, {**THREE, "app4": []})
+    assert spread(command, once) == once
+
+
+def test_copies_stay_in_different_failure_domains(command: ModuleType) -> None:
+    """app4 stands in the rack of app1: nothing may be on both."""
+    found = spread(command, {**THREE, "app4": []}, app1="east", app4="east")
+    assert set(found["app1"]) & set(found["app4"]) == set()
+    assert len(found["app4"]) == 6
+
+
+def test_larger_server_takes_more(command: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ROOM, "app4", 140)
+    found = spread(command, {**THREE, "app4": []})
+    assert len(found["app4"]) > 6 > len(found["app1"])
+
+
+def test_balance_moves_and_waits_until_the_master_knows(
+    command: ModuleType, render: Renderer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volumes: dict[str, list[dict[str, Any]]] = {
+        "app1": [{"Id": 1}, {"Id": 2}],
+        "app2": [{"Id": 1}, {"Id": 2}],
+        "app3": [],
+    }
+    found = storage(command, render, volumes, set())
+    names = {f"{member['address']}:9334": member["name"] for member in found.members}
+    moved: list[str] = []
+
+    def shell(text: str) -> str:
+        words = text.split()
+        source, target, number = (words[words.index(f"-{name}") + 1] for name in ("source", "target", "volumeId"))
+        volume = next(item for item in volumes[names[source]] if item["Id"] == int(number))
+        volumes[names[source]].remove(volume)
+        volumes[names[target]].append(volume)
+        moved.append(words[0])
+        found.get = storage(command, render, volumes, set()).get
+        return ""
+
+    found.shell = shell
+    found.balance(5)
+    assert json.loads(capsys.readouterr().out) == {"changed": True, "moved": 1}
+    assert moved == ["volume.move"]
+    assert [len(volumes[name]) for name in ("app1", "app2", "app3")] == [2, 1, 1]
+    found.balance(5)
+    assert json.loads(capsys.readouterr().out) == {"changed": False, "moved": 0}

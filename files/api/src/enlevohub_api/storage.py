@@ -27,6 +27,7 @@ from obstore.store import S3Store
 from enlevohub_api.settings import Settings
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import ClientConfig, S3Config
 
 T = TypeVar("T")
@@ -226,13 +227,14 @@ class S3Storage(Storage):
         return (await self._ask(lambda store: store.head_async(key)))["size"]
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> StoredObject:
-        """Ask for the object, or for a part of it."""
+        """Ask for the object, or for a part of it; S3 knows no part of an empty object, so the whole needs no range."""
         _checked(key)
+        options: GetOptions = {}
         if end is not None:
-            part = (start, end)
-            found = await self._ask(lambda store: store.get_async(key, options={"range": part}))
-        else:
-            found = await self._ask(lambda store: store.get_async(key, options={"range": {"offset": start}}))
+            options["range"] = (start, end)
+        elif start:
+            options["range"] = {"offset": start}
+        found = await self._ask(lambda store: store.get_async(key, options=options))
         return StoredObject(found.meta["size"], _parts(found.stream(CHUNK)))
 
     async def delete(self, key: str) -> None:
