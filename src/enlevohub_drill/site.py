@@ -99,6 +99,7 @@ class Datacenter:
 
     Attributes:
         control_group: file of a control group that playbooks run in; None: they share the CPUs with the servers.
+        forks: servers that a task of a playbook works on at the same time; None: as ansible.cfg says.
     """
 
     inventory: Path
@@ -106,6 +107,7 @@ class Datacenter:
     variables: dict[str, dict[str, Any]] = field(repr=False)
     secrets: dict[str, str] = field(repr=False)
     control_group: Path | None = None
+    forks: int | None = None
     _hosts: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -202,6 +204,8 @@ class Datacenter:
             "ANSIBLE_FORCE_COLOR": "0",
             "PATH": f"{BIN}:{os.environ['PATH']}",
         }
+        if self.forks:
+            environment["ANSIBLE_FORKS"] = str(self.forks)
         lines: list[tuple[float, str]] = []
         limit = time.monotonic() + limit_seconds
         with subprocess.Popen(

@@ -197,6 +197,8 @@ class Database:
         self._connect_timeout = connect_timeout
         self._wait = wait
         self._slots = asyncio.Semaphore(size)
+        self._filling = asyncio.Lock()
+        self._is_filled = False
         self._idle: list[_Pooled] = []
         self._busy: set[Connection] = set()
         self._writes: set[asyncio.Task[Any]] = set()
@@ -269,6 +271,25 @@ class Database:
             else:
                 self._release(pooled)
                 return result
+
+    async def fill(self, wait: float) -> None:
+        """Open every connection that no request uses, once: the first requests of a new copy find them open.
+
+        Raises:
+            Unavailable: not all are open within ``wait`` seconds; those that are stay so.
+        """
+        deadline = _now() + wait
+        taken: list[_Pooled] = []
+        try:
+            async with asyncio.timeout_at(deadline), self._filling:
+                while not self._is_filled and not self._slots.locked():
+                    taken.append(await self._acquire(deadline))
+                self._is_filled = True
+        except TimeoutError:
+            raise Unavailable("the database connections do not open in time") from None
+        finally:
+            for pooled in taken:
+                self._release(pooled)
 
     def usage(self) -> dict[str, int]:
         """Count the connections by their state."""

@@ -1,4 +1,7 @@
-"""Health answers. Live: the process runs. Ready: a read-write database with a schema answers, and no drain."""
+"""Health answers. Live: the process runs. Ready: a read-write database with a schema answers, and no drain.
+
+The connections of the first requests are open before a copy is ready.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,7 @@ async def ready(request: Request) -> Response:
         return _not_ready("draining", "O serviço está sendo desligado")
 
     try:
+        await services.open_connections(READY_TIMEOUT)
         migrated = await services.health_database.read(_schema_is_there, wait=READY_TIMEOUT)
     except Unavailable:
         return _not_ready("database", "O banco de dados não está disponível")

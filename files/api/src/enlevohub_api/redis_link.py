@@ -7,6 +7,7 @@ Every call either answers within `TOTAL_TIMEOUT` or raises `RedisAway`; after a 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,8 @@ SOCKET_TIMEOUT = 0.25
 TOTAL_TIMEOUT = 0.6
 REST_SECONDS = 1.0
 MAX_CONNECTIONS = 16
+READY_CONNECTIONS = 4
+"""Connections that a new copy opens before its first request; each costs a question to Sentinel and a handshake."""
 
 
 class RedisAway(Exception):
@@ -54,6 +57,7 @@ class RedisLink:
         self.up = True
         self._generation = 0
         self._rest_until = 0.0
+        self._is_filled = False
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._client = _make_client(settings, self._on_connect)
 
@@ -73,6 +77,16 @@ class RedisLink:
     async def write(self, key: str, value: str, seconds: int) -> None:
         """Set a mark; it is seen by every reader when this returns. Raises RedisAway."""
         await self._run(lambda: self._client.set(key, value, ex=seconds))
+
+    async def fill(self) -> None:
+        """Open the first connections, once; a Redis that is away is no reason to wait."""
+        if not self._is_filled:
+            self._is_filled = True
+            await asyncio.gather(*(self._try() for _ in range(READY_CONNECTIONS)))
+
+    async def _try(self) -> None:
+        with contextlib.suppress(RedisAway):
+            await self._run(self._client.ping)
 
     async def close(self) -> None:
         """Close the connections."""

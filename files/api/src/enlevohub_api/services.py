@@ -52,6 +52,12 @@ class Services:
     images: Images
     photos: PhotoUrls
 
+    async def open_connections(self, wait: float) -> None:
+        """Open what the first requests need, once. Raises Unavailable after ``wait`` seconds without the database."""
+        if self.redis is not None:
+            await self.redis.fill()
+        await self.database.fill(wait)
+
 
 def services_of(request: Request) -> Services:
     """Give the services of the application that serves the request."""

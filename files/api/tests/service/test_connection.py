@@ -8,12 +8,13 @@ import socket
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from enlevohub_api.database import TCP_USER_TIMEOUT_MS, NoLeader, connect_leader, tls_context
 from enlevohub_api.dsn import parse_dsn
 from enlevohub_api.sql import instant
-from service.support import Postgres, free_port
+from service.support import Api, Postgres, free_port, running
 
 pytestmark = pytest.mark.postgres
 
@@ -141,3 +142,20 @@ def test_silent_host_is_given_up_after_the_timeout() -> None:
         silent.listen(1)
         with pytest.raises(NoLeader, match="timed out"):
             connect(f"postgresql://a:pw1@127.0.0.1:{silent.getsockname()[1]}/d", timeout=0.5)
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_copy_that_is_ready_has_opened_its_connections(
+    postgres: Postgres, database: str, tmp_path: Path, size: int
+) -> None:
+    api = Api(postgres.url(database), tmp_path / "api.log", extra={"DATABASE_POOL_SIZE": str(size)})
+    with running(api), api.client() as client:
+        assert 'enlevohub_database_connections{state="idle"} 0.0' in metrics(api)
+        for _ in range(3):
+            assert client.get("/health/ready").status_code == 200
+            assert f'enlevohub_database_connections{{state="idle"}} {size:.1f}' in metrics(api)
+
+
+def metrics(api: Api) -> str:
+    """Give the metrics page."""
+    return httpx.get(f"http://127.0.0.1:{api.metrics_port}/metrics", timeout=30).text
