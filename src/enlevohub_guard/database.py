@@ -6,6 +6,7 @@
    leader ends and another one takes over. Nothing is stopped while the cluster is paused or Patroni is being stopped.
 2. A standby that does not stream for long although the leader is well (the WAL it needs is gone, pg_rewind is stuck)
    is copied again: at most once in an hour, and never when it could be the only copy of an acknowledged write.
+3. A PostgreSQL that ended is told to Patroni at once, which otherwise finds out with the next turn of its loop.
 
 Usage: database.py CONFIG FENCE_SECONDS REINIT_SECONDS. CONFIG is Patroni's own configuration; REINIT_SECONDS 0: never.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import ssl
 import subprocess
 import sys
@@ -89,6 +91,49 @@ class Copy:
         return True
 
 
+class Postmaster:
+    """The main process of PostgreSQL: tells its end as soon as it comes."""
+
+    def __init__(self, data: str) -> None:
+        """Use the data directory."""
+        self.path = os.path.join(data, "postmaster.pid")
+        self.pid = 0
+        self.handle = -1
+
+    def ends(self, seconds: float) -> bool:
+        """Wait; return True, early, when a process that ran has ended."""
+        self.follow()
+        if self.handle < 0:
+            time.sleep(seconds)
+            return False
+        ready, _, _ = select.select([self.handle], [], [], seconds)
+        if ready:
+            self.leave()
+        return bool(ready)
+
+    def follow(self) -> None:
+        """Take the process that the data directory names now."""
+        try:
+            with open(self.path, encoding="utf-8") as lines:
+                pid = int(lines.readline())
+        except (OSError, ValueError):
+            pid = 0
+        if pid == self.pid:
+            return
+        self.leave()
+        self.pid = pid
+        try:
+            self.handle = os.pidfd_open(pid) if pid > 0 else -1
+        except OSError:  # what a PostgreSQL that was killed leaves behind names nobody
+            self.handle = -1
+
+    def leave(self) -> None:
+        """Look no longer at the process."""
+        if self.handle >= 0:
+            os.close(self.handle)
+        self.handle = -1
+
+
 class Member:
     """Patroni and PostgreSQL on this server."""
 
@@ -102,7 +147,7 @@ class Member:
         self.data = config["postgresql"]["data_dir"]
         self.pg_ctl = os.path.join(config["postgresql"]["bin_dir"], "pg_ctl")
 
-    def ask(self, path: str, body: Optional[Dict[str, Any]] = None) -> Any:
+    def ask(self, path: str, body: Optional[Dict[str, Any]] = None, method: Optional[str] = None) -> Any:
         """Ask Patroni; raises OSError when it does not answer in time or refuses, ValueError when it is no JSON."""
         authority, certificate, key = self.files
         context = ssl.create_default_context(cafile=authority)  # read each time: certificates are renewed
@@ -112,6 +157,7 @@ class Member:
         )
         request = urllib.request.Request(
             self.url + path,
+            method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={
                 "Authorization": "Basic " + base64.b64encode(self.credentials.encode()).decode(),
@@ -121,6 +167,10 @@ class Member:
         with opener.open(request, timeout=ANSWER_SECONDS if body is None else 10) as answer:
             text = answer.read().decode()
         return json.loads(text) if text.startswith(("{", "[")) else text
+
+    def wake(self) -> None:
+        """Let Patroni look now. It does so after every change of its settings, also after one that changes nothing."""
+        self.ask("/config", {"enlevohub_wake": None}, "PATCH")
 
     def beat(self) -> Beat:
         """Look at Patroni."""
@@ -157,6 +207,7 @@ def main() -> int:
     with open(sys.argv[1], encoding="utf-8") as handle:
         member = Member(yaml.safe_load(handle))
     fence, copy = Fence(float(sys.argv[2])), Copy(float(sys.argv[3]))
+    postmaster = Postmaster(member.data)
     say(f"guarding {member.data}: fence after {fence.limit:g} s, new copy after {copy.limit:g} s")
     turn = 0
     while True:
@@ -171,7 +222,12 @@ def main() -> int:
                     say(f"COPY: no replication for {copy.limit:g} s: {member.ask('/reinitialize', {'force': False})}")
             except (OSError, ValueError, KeyError) as error:
                 say(f"the cluster cannot be asked: {error}")
-        time.sleep(BEAT_SECONDS)
+        if postmaster.ends(BEAT_SECONDS):
+            try:
+                member.wake()
+                say("WAKE: PostgreSQL ended, and Patroni knows it")
+            except (OSError, ValueError) as error:
+                say(f"PostgreSQL ended, and Patroni cannot be told: {error}")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from enlevohub_guard.database import REINIT_AGAIN_SECONDS, Beat, Copy, Fence
+from enlevohub_guard.database import REINIT_AGAIN_SECONDS, Beat, Copy, Fence, Postmaster
 
 ALIVE, DEAD = Beat(alive=True), Beat(alive=False)
 
@@ -93,3 +97,50 @@ def test_standby_is_copied_at_most_once_in_an_hour() -> None:
 def test_no_limit_means_never() -> None:
     copy, stuck = Copy(0), [LEADER, member("db2", "replica", "running")]
     assert [copy.due(moment, "db2", stuck) for moment in (0.0, 1e6)] == [False, False]
+
+
+# --- the end of PostgreSQL
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that stands for PostgreSQL."""
+    with subprocess.Popen(["sleep", "600"]) as running:
+        yield running
+        running.kill()
+
+
+def postmaster(data: Path, pid: object) -> Postmaster:
+    """Return one that looks at a data directory in which a process is named."""
+    (data / "postmaster.pid").write_text(f"{pid}\n/var/lib/postgresql\n")
+    return Postmaster(str(data))
+
+
+def test_end_of_postgresql_is_told_once_and_at_once(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:
+    found = postmaster(tmp_path, process.pid)
+    assert found.ends(0.01) is False
+    process.kill()
+    begin = time.monotonic()
+    assert found.ends(60) is True
+    assert time.monotonic() - begin < 50
+    assert [found.ends(0.01) for _ in range(3)] == [False] * 3
+
+
+def test_postgresql_that_started_anew_is_looked_at(tmp_path: Path, process: subprocess.Popen[bytes]) -> None:
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    found = postmaster(tmp_path, gone.pid)
+    assert found.ends(0.01) is False
+    (tmp_path / "postmaster.pid").write_text(f"{process.pid}\n")
+    assert found.ends(0.01) is False
+    process.kill()
+    assert found.ends(60) is True
+
+
+@pytest.mark.parametrize("pid", ["", "starting", "-42", "0"])
+def test_file_that_names_no_process_tells_nothing(tmp_path: Path, pid: str) -> None:
+    assert postmaster(tmp_path, pid).ends(0.01) is False
+
+
+def test_server_without_postgresql_tells_nothing(tmp_path: Path) -> None:
+    assert Postmaster(str(tmp_path)).ends(0.01) is False
