@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 RECHECK_IDLE_SECONDS = 0.5
 """A connection idle for longer is asked for its role before it is used."""
 RECHECK_TIMEOUT = 1.0
+PAUSE_SECONDS = (0.1, 0.2)
+"""Between two questions to a host that does not lead, at random."""
 RETRY_AFTER_SECONDS = 2
 """What a client is told to wait when there is no leader."""
 TCP_USER_TIMEOUT_MS = 3000
@@ -80,19 +82,23 @@ def tls_context(dsn: Dsn) -> ssl.SSLContext | None:
     return context
 
 
-async def connect_leader(dsn: Dsn, timeout: float, context: ssl.SSLContext | None) -> Connection:
+async def connect_leader(
+    dsn: Dsn, timeout: float, context: ssl.SSLContext | None, until: float | None = None
+) -> Connection:
     """Connect to all hosts in parallel and give the first read-write connection.
 
     Args:
         dsn: where the hosts are.
         timeout: seconds each host has, handshake and role check included.
         context: from `tls_context`.
+        until: moment of the event loop's clock up to which a host that failed is asked again; None: once.
+            Each host is asked at its own pace, so one that swallows packets does not delay the news of the others.
 
     Raises:
         NoLeader: when every host failed or is read-only.
     """
     names = {
-        asyncio.create_task(_connect_host(dsn, host, port, timeout, context)): f"{host}:{port}"
+        asyncio.create_task(_ask_host(dsn, host, port, timeout, context, until)): f"{host}:{port}"
         for host, port in dsn.hosts
     }
     winner: asyncio.Task[Connection] | None = None
@@ -124,6 +130,20 @@ def _describe(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "timed out"
     return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+async def _ask_host(
+    dsn: Dsn, host: str, port: int, timeout: float, context: ssl.SSLContext | None, until: float | None
+) -> Connection:
+    while True:
+        left = timeout if until is None else max(0.05, min(timeout, until - _now()))
+        try:
+            return await _connect_host(dsn, host, port, left, context)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, NoLeader):
+            pause = random.uniform(*PAUSE_SECONDS)
+            if until is None or _now() + pause >= until:
+                raise
+            await asyncio.sleep(pause)
 
 
 async def _connect_host(dsn: Dsn, host: str, port: int, timeout: float, context: ssl.SSLContext | None) -> Connection:
@@ -197,6 +217,8 @@ class Database:
         self._connect_timeout = connect_timeout
         self._wait = wait
         self._slots = asyncio.Semaphore(size)
+        self._leaderless = True
+        self._looking = asyncio.Lock()
         self._filling = asyncio.Lock()
         self._is_filled = False
         self._idle: list[_Pooled] = []
@@ -345,6 +367,7 @@ class Database:
                     raise
                 continue
             if read_only:
+                self._leaderless = True
                 pooled.connection.terminate()
                 continue
             pooled.generation = self._generation
@@ -352,19 +375,44 @@ class Database:
         return None
 
     async def _connect(self, deadline: float) -> _Pooled:
+        """Connect to the leader. While there may be none, one request looks for all that wait.
+
+        Each look costs the servers a handshake, and they need their time for the one that takes over.
+        """
         while True:
-            if self._closed:
-                raise Unavailable("the service is stopping")
+            if not self._leaderless:
+                try:
+                    return await self._look(deadline, None)
+                except NoLeader:
+                    continue
             try:
-                timeout = max(0.05, min(self._connect_timeout, deadline - _now()))
-                connection = await connect_leader(self._dsn, timeout, self._context)
+                async with asyncio.timeout_at(deadline):
+                    await self._looking.acquire()
+            except TimeoutError:
+                raise Unavailable("no read-write database") from None
+            try:
+                if self._leaderless:
+                    return await self._look(deadline, deadline)
             except NoLeader as error:
-                await self._pause_or_give_up(deadline, error)
-            else:
-                return _Pooled(connection, self._generation)
+                logger.warning("no read-write database", extra={"reason": str(error)})
+                raise Unavailable(f"no read-write database: {error}") from error
+            finally:
+                self._looking.release()
+
+    async def _look(self, deadline: float, until: float | None) -> _Pooled:
+        if self._closed:
+            raise Unavailable("the service is stopping")
+        timeout = max(0.05, min(self._connect_timeout, deadline - _now()))
+        try:
+            connection = await connect_leader(self._dsn, timeout, self._context, until)
+        except NoLeader:
+            self._leaderless = True
+            raise
+        self._leaderless = False
+        return _Pooled(connection, self._generation)
 
     async def _pause_or_give_up(self, deadline: float, error: BaseException) -> None:
-        pause = random.uniform(0.1, 0.3)
+        pause = random.uniform(*PAUSE_SECONDS)
         if _now() + pause >= deadline:
             logger.warning("no read-write database", extra={"reason": _describe(error)})
             raise Unavailable(f"no read-write database: {_describe(error)}") from error
@@ -383,6 +431,7 @@ class Database:
         """Give the connection back or drop it; tell whether the leader was lost."""
         connection = pooled.connection
         lost = isinstance(error, FAILOVER_ERRORS) or (isinstance(error, Exception) and connection.is_closed())
+        self._leaderless = self._leaderless or lost
         if lost or not isinstance(error, Exception):
             self._generation += 1
             self._busy.discard(connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import tempfile
 import threading
@@ -13,6 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from enlevohub_api.database import Database, Unavailable
+from enlevohub_api.dsn import parse_dsn
 from service.support import (
     PROJECT,
     Account,
@@ -20,6 +23,7 @@ from service.support import (
     Postgres,
     login,
     register,
+    running,
     wait_until,
 )
 
@@ -123,6 +127,52 @@ def test_read_only_server_that_turns_back_is_used_again(api: Api, account: Accou
     own_postgres.sql("alter system reset default_transaction_read_only")
     own_postgres.sql("select pg_reload_conf()")
     assert create(api, account).status_code == 201
+
+
+def test_host_that_swallows_packets_does_not_delay_the_news_of_a_leader(
+    own_postgres: Postgres, database: str, tmp_path: Path
+) -> None:
+    own_postgres.sql("alter system set default_transaction_read_only = on")
+    own_postgres.sql("select pg_reload_conf()")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(1)
+        url = own_postgres.url(database, silent.getsockname()[1])
+        extra = {"DATABASE_CONNECT_TIMEOUT": "30", "DATABASE_WAIT": "40"}
+        with running(api := Api(url, tmp_path / "api.log", extra=extra)), ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(login, api, "nobody@example.com")
+            with pytest.raises(TimeoutError):
+                answer.result(1.0)
+            own_postgres.sql("alter system reset default_transaction_read_only")
+            own_postgres.sql("select pg_reload_conf()")
+            started = time.monotonic()
+            assert answer.result().status_code == 401
+            assert time.monotonic() - started < 20
+
+
+def test_one_request_looks_for_a_leader_for_all_that_wait() -> None:
+    """A server that hangs up at once counts how often it is asked."""
+    asked = 0
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        writer.close()
+
+    async def wait_together() -> None:
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        dsn = parse_dsn(f"postgresql://app:pa55-w0rd@127.0.0.1:{port}/app?target_session_attrs=read-write")
+        database = Database(dsn, size=10, connect_timeout=1, wait=1.5)
+        answers = await asyncio.gather(
+            *(database.read(lambda connection: connection.fetchval("select 1")) for _ in range(10)),
+            return_exceptions=True,
+        )
+        server.close()
+        assert {type(answer) for answer in answers} == {Unavailable}
+
+    asyncio.run(wait_together())
+    assert 5 <= asked <= 15 + 10, "1.5 s, at least 0.1 s between two looks; each request may look once in the end"
 
 
 def blocked(own_postgres: Postgres, database: str, event: str) -> bool:
