@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from enlevohub_bench_api import check, figures, quota, seed, traffic, usage
 from enlevohub_bench_api.figures import API, CREATE, LIST, PG, PRISMA, Figures, Window
@@ -212,14 +213,13 @@ class Bench:
                 windows[kind][name].append(self.fixed(kind, self.services[name], rates[kind], number))
         return {kind: {name: figures.figures(windows[kind][name]) for name in CONTENDERS} for kind in self.kinds}
 
-    def measure_scaling(self) -> tuple[list[Window], list[Window]]:
-        """Load one copy of the API, then three, each on a share of a core; give the windows of both.
+    def measure_scaling(self) -> dict[str, tuple[list[Window], list[Window]]]:
+        """Load one copy of the API, then three, each on a share of a core; give the windows of both by kind of load.
 
         Raises:
             NotAllowedError: this machine does not let the caller limit processes.
         """
-        one: list[Window] = []
-        every: list[Window] = []
+        windows: dict[str, tuple[list[Window], list[Window]]] = {kind: ([], []) for kind in self.kinds}
         with quota.groups(COPIES, COPY_SHARE) as files, ExitStack() as stack:
             copies = []
             for copy, file in enumerate(files, start=1):
@@ -228,11 +228,12 @@ class Bench:
                 service.wait_until_live()
                 file.write_text(str(service.pid), encoding="ascii")
                 copies.append(service)
-            self.peak(LIST, copies, COPY_CONNECTIONS, WARM_SECONDS)
-            for number in range(COPIES):
-                one.append(self.peak(LIST, [copies[number]], COPY_CONNECTIONS, self.options.seconds))
-                every.append(self.peak(LIST, copies, COPY_CONNECTIONS, self.options.seconds))
-        return one, every
+            for kind, (one, every) in windows.items():
+                self.peak(kind, copies, COPY_CONNECTIONS, WARM_SECONDS)
+                for copy in copies:
+                    one.append(self.peak(kind, [copy], COPY_CONNECTIONS, self.options.seconds))
+                    every.append(self.peak(kind, copies, COPY_CONNECTIONS, self.options.seconds))
+        return windows
 
 
 def versions(server: Postgres) -> dict[str, str]:
@@ -290,24 +291,24 @@ def run(bench: Bench) -> dict[str, object]:
     fixed = bench.measure_fixed(rates)
     spoken = ", ".join(f"{kind} {value:.0f}/s" for kind, value in rates.items())
     print("\n" + figures.table(f"Open loop at {FIXED_SHARE:.0%} of the peak of {PRISMA}: {spoken}", fixed), flush=True)
-    scaled: dict[str, object] = {"copies": COPIES, "share_of_a_core": COPY_SHARE}
-    value: float | None = None
+    scaled: dict[str, Any] = {"copies": COPIES, "share_of_a_core": COPY_SHARE}
+    values: dict[str, float] = {}
     try:
-        one, every = bench.measure_scaling()
-        value = figures.scaling(one, every, COPIES)
-        scaled["scaling"] = value
         print()
-        for copies, windows in ((1, one), (COPIES, every)):
-            found, busy = figures.figures(windows), figures.cores(windows)
-            scaled[f"with_{copies}"] = {**asdict(found), "cores": busy}
-            print(
-                f"Copies of {COPY_SHARE} core each: {copies}, {found.requests_per_second:.0f} req/s, "
-                f"{found.requests_per_cpu_second:.0f} req/CPU s, {busy:.2f} cores busy"
-            )
+        for kind, (one, every) in bench.measure_scaling().items():
+            values[kind] = figures.scaling(one, every, COPIES)
+            scaled[kind] = {"scaling": values[kind]}
+            for copies, windows in ((1, one), (COPIES, every)):
+                found, busy, used = figures.figures(windows), figures.cores(windows), figures.machine(windows)
+                scaled[kind] |= {f"with_{copies}": {**asdict(found), "cores": busy, "machine": used}}
+                print(
+                    f"{kind}, copies of {COPY_SHARE} core each: {copies}, {found.requests_per_second:.0f} req/s, "
+                    f"{busy:.2f} cores busy, {used:.2f} of {len(os.sched_getaffinity(0))} with PostgreSQL and the load"
+                )
     except quota.NotAllowedError as error:
         scaled["not_measured"] = str(error)
         print(f"\nScaling was not measured: this machine does not allow CPU limits ({error}).")
-    items = figures.goals(peak, fixed, value)
+    items = figures.goals(peak, fixed, values)
     print("\n" + figures.goal_lines(items))
     return {
         "options": asdict(bench.options),

@@ -17,6 +17,7 @@ from enlevohub_bench_api.figures import (
     figures,
     goal_lines,
     goals,
+    machine,
     quantile,
     scaling,
     table,
@@ -66,6 +67,11 @@ def test_cores_are_the_service_alone() -> None:
     assert cores([window([0.1], 2.0, (0.5, 9.0)), window([0.1], 2.0, (1.5, 9.0))]) == pytest.approx(0.5)
 
 
+def test_cores_of_the_machine_are_all_that_worked() -> None:
+    found = window([0.1], 2.0, (0.5, 1.5))
+    assert machine([found]) == pytest.approx(1.1)
+
+
 def test_scaling_compares_with_as_many_times_the_rate_of_one() -> None:
     one = [window([0.1] * 100), window([0.1] * 102), window([0.1] * 5)]
     three = [window([0.1] * 270), window([0.1] * 900), window([0.1] * 200)]
@@ -95,9 +101,9 @@ def test_goals_are_ratios_to_prisma() -> None:
         LIST: {API: made_figures(1, 1, 2), PRISMA: made_figures(1, 1, 8)},
         CREATE: {API: made_figures(1, 1, 6), PRISMA: made_figures(1, 1, 8)},
     }
-    made = goals(peak, fixed, 0.97)
-    assert [item.value for item in made] == [3.0, 1.25, 0.5, 2.0, 0.25, 0.75, 0.97]
-    assert [item.met for item in made] == [True, False, False, True, True, False, True]
+    made = goals(peak, fixed, {CREATE: 0.97})
+    assert [item.value for item in made] == [3.0, 1.25, 0.5, 2.0, 0.25, 0.75, None, 0.97]
+    assert [item.met for item in made] == [True, False, False, True, True, False, None, True]
 
 
 def test_goal_without_value_is_said_to_be_not_measured() -> None:
