@@ -6,7 +6,8 @@
    leader ends and another one takes over. Nothing is stopped while the cluster is paused or Patroni is being stopped.
 2. A standby that does not stream for long although the leader is well (the WAL it needs is gone, pg_rewind is stuck)
    is copied again: at most once in an hour, and never when it could be the only copy of an acknowledged write.
-3. A PostgreSQL that ended is told to Patroni at once, which otherwise finds out with the next turn of its loop.
+3. While a standby streams, MARK is young: it has no need of the archive, and would be late to take over if it asked.
+4. A PostgreSQL that ended is told to Patroni at once, which otherwise finds out with the next turn of its loop.
 
 Usage: database.py CONFIG FENCE_SECONDS REINIT_SECONDS. CONFIG is Patroni's own configuration; REINIT_SECONDS 0: never.
 """
@@ -31,6 +32,7 @@ import yaml
 BEAT_SECONDS = 1.0
 ANSWER_SECONDS = 1.0
 REINIT_AGAIN_SECONDS = 3600.0
+MARK = "/run/enlevohub-database/streams"
 
 
 @dataclass
@@ -41,11 +43,13 @@ class Beat:
         alive: whether Patroni answered and its loop turns.
         paused: whether the cluster is in maintenance.
         stopping: whether systemd is stopping Patroni.
+        streams: whether PostgreSQL is a standby that receives what its leader writes.
     """
 
     alive: bool
     paused: bool = False
     stopping: bool = False
+    streams: bool = False
 
 
 class Fence:
@@ -176,7 +180,9 @@ class Member:
         """Look at Patroni."""
         try:
             self.ask("/liveness")
-            return Beat(alive=True, paused=bool(self.ask("/patroni").get("pause")))
+            state = self.ask("/patroni")
+            streams = state.get("replication_state") == "streaming"
+            return Beat(alive=True, paused=bool(state.get("pause")), streams=streams)
         except (OSError, ValueError, AttributeError):
             return Beat(alive=False, stopping=self.stopping())
 
@@ -197,6 +203,15 @@ class Member:
         return subprocess.run(command, check=False).returncode
 
 
+def mark(path: str, streams: bool) -> None:
+    """Make a file new, or take it away."""
+    if streams:
+        with open(path, "w", encoding="utf-8"):
+            os.utime(path)
+    elif os.path.exists(path):
+        os.unlink(path)
+
+
 def say(text: str) -> None:
     """Write to the journal."""
     print(text, flush=True)
@@ -212,6 +227,8 @@ def main() -> int:
     turn = 0
     while True:
         beat = member.beat()
+        if beat.alive:
+            mark(MARK, beat.streams)
         if fence.due(time.monotonic(), beat) and member.leads():
             code = member.stop()
             say(f"FENCE: Patroni did not answer for {fence.limit:g} s, so PostgreSQL was stopped ({code})")

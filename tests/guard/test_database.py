@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from enlevohub_guard.database import REINIT_AGAIN_SECONDS, Beat, Copy, Fence, Postmaster
+from enlevohub_guard.database import REINIT_AGAIN_SECONDS, Beat, Copy, Fence, Postmaster, mark
+from tests.conftest import ROOT
 
 ALIVE, DEAD = Beat(alive=True), Beat(alive=False)
 
@@ -97,6 +99,45 @@ def test_standby_is_copied_at_most_once_in_an_hour() -> None:
 def test_no_limit_means_never() -> None:
     copy, stuck = Copy(0), [LEADER, member("db2", "replica", "running")]
     assert [copy.due(moment, "db2", stuck) for moment in (0.0, 1e6)] == [False, False]
+
+
+# --- the mark of a standby that streams, and what it decides
+
+
+def test_mark_is_young_while_the_standby_streams(tmp_path: Path) -> None:
+    path = tmp_path / "streams"
+    mark(str(path), True)
+    os.utime(path, (0, 0))
+    mark(str(path), True)
+    assert time.time() - path.stat().st_mtime < 60
+    for _ in range(2):
+        mark(str(path), False)
+    assert not path.exists()
+
+
+FETCH = ROOT / "roles/patroni/files/fetch-wal.sh"
+
+
+@pytest.mark.parametrize(
+    ("age", "name", "fetched"),
+    [
+        pytest.param(None, "000000010000000000000001", True, id="no standby that streams"),
+        pytest.param(5, "000000010000000000000001", False, id="streams"),
+        pytest.param(3600, "000000010000000000000001", True, id="streamed long ago"),
+        pytest.param(5, "00000002.history", True, id="history of a timeline"),
+    ],
+)
+def test_archive_is_asked_unless_replication_brings_it(
+    tmp_path: Path, age: float | None, name: str, fetched: bool
+) -> None:
+    script = tmp_path / "fetch-wal"
+    script.write_text(FETCH.read_text().replace("/run/enlevohub-database", str(tmp_path)))
+    if age is not None:
+        mark(str(tmp_path / "streams"), True)
+        moment = time.time() - age
+        os.utime(tmp_path / "streams", (moment, moment))
+    done = subprocess.run(["sh", script, name, "echo", name, "a path"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == ((0, f"{name} a path\n") if fetched else (1, ""))
 
 
 # --- the end of PostgreSQL

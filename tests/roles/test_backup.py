@@ -121,7 +121,8 @@ def test_program_is_installed_as_it_is(render: Renderer) -> None:
 def test_patroni_archives_and_fetches_with_pgbackrest(render: Renderer) -> None:
     text = render("patroni", "config.yml.j2", "db1")
     assert f'archive_command: "pgbackrest --stanza={STANZA} archive-push %p"' in text
-    assert f'restore_command: "pgbackrest --stanza={STANZA} archive-get %f \\"%p\\""' in text
+    fetch = f'pgbackrest --stanza={STANZA} archive-get %f \\"%p\\"'
+    assert f'restore_command: "/usr/local/lib/enlevohub/fetch-wal %f {fetch}"' in text
 
 
 def test_patroni_without_a_repository_keeps_archiving_ready(render: Renderer) -> None:
