@@ -125,6 +125,7 @@ FETCH = ROOT / "roles/patroni/files/fetch-wal.sh"
         pytest.param(5, "000000010000000000000001", False, id="streams"),
         pytest.param(3600, "000000010000000000000001", True, id="streamed long ago"),
         pytest.param(5, "00000002.history", True, id="history of a timeline"),
+        pytest.param(5, "00000003.history", False, id="history that is here"),
     ],
 )
 def test_archive_is_asked_unless_replication_brings_it(
@@ -132,12 +133,18 @@ def test_archive_is_asked_unless_replication_brings_it(
 ) -> None:
     script = tmp_path / "fetch-wal"
     script.write_text(FETCH.read_text().replace("/run/enlevohub-database", str(tmp_path)))
+    (tmp_path / "pg_wal").mkdir()
+    (tmp_path / "pg_wal/00000003.history").write_text("here\n")
     if age is not None:
         mark(str(tmp_path / "streams"), True)
         moment = time.time() - age
         os.utime(tmp_path / "streams", (moment, moment))
-    done = subprocess.run(["sh", script, name, "echo", name, "a path"], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == ((0, f"{name} a path\n") if fetched else (1, ""))
+    command = ["sh", script, name, "echo", name, "a path"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    is_here = (tmp_path / "a path").exists()
+    assert is_here == name.startswith("00000003")
+    assert (done.returncode == 0) == (fetched or is_here)
+    assert done.stdout == (f"{name} a path\n" if fetched else "")
 
 
 # --- the end of PostgreSQL
