@@ -232,8 +232,8 @@ class Bench:
                 copies.append(service)
             for kind, (one, every) in windows.items():
                 self.peak(kind, copies, COPY_CONNECTIONS, WARM_SECONDS)
-                for copy in copies:
-                    one.append(self.peak(kind, [copy], COPY_CONNECTIONS, COPY_WINDOWS * self.options.seconds))
+                for alone in copies:
+                    one.append(self.peak(kind, [alone], COPY_CONNECTIONS, COPY_WINDOWS * self.options.seconds))
                     every.append(self.peak(kind, copies, COPY_CONNECTIONS, COPY_WINDOWS * self.options.seconds))
         return windows
 

@@ -139,7 +139,7 @@ def test_archive_is_asked_unless_replication_brings_it(
         mark(str(tmp_path / "streams"), True)
         moment = time.time() - age
         os.utime(tmp_path / "streams", (moment, moment))
-    command = ["sh", script, name, "echo", name, "a path"]
+    command = ["sh", str(script), name, "echo", name, "a path"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     is_here = (tmp_path / "a path").exists()
     assert is_here == name.startswith("00000003")
