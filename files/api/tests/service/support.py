@@ -231,6 +231,10 @@ class Api:
             headers["Authorization"] = f"Bearer {token}"
         return httpx.Client(base_url=self.base, headers=headers, timeout=timeout)
 
+    def metrics(self) -> str:
+        """The page of the metrics."""
+        return httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=30).text
+
     def logs(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log_path.read_text().splitlines()]
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from service.mail_support import MailReceiver, make_certificate
-from service.support import PASSWORD, Account, Api, Postgres, login, refresh, register, wait_until
+from service.support import PASSWORD, Account, Api, Postgres, login, refresh, register, running, wait_until
 
 pytestmark = pytest.mark.postgres
 
@@ -52,11 +52,8 @@ def mail_api(
         "FRONTEND_URL": "https://hub.example",
     }
     api = Api(postgres.url(database), tmp_path_factory.mktemp("mail") / "api.log", "api3", extra)
-    try:
-        api.start()
+    with running(api):
         yield api
-    finally:
-        api.stop()
 
 
 def forgot(api: Api, email: str, address: str | None = None) -> httpx.Response:
@@ -283,14 +280,11 @@ def test_reset_link_is_logged_only_in_development(postgres: Postgres, database: 
     log = {}
     for environment in ("production", "development"):
         api = Api(postgres.url(database), tmp_path / f"{environment}.log", extra={"ENVIRONMENT": environment})
-        try:
-            api.start()
+        with running(api):
             account = register(api)
             assert forgot(api, account.email).status_code == 200
             wait_until(lambda api=api: "reset link" in api.log_path.read_text(), "the log line")  # type: ignore[misc]
             log[environment] = api.log_path.read_text()
-        finally:
-            api.stop()
     assert "/reset-password?token=" in log["development"]
     assert "token=" not in log["production"]
 
@@ -374,12 +368,9 @@ def test_silent_mail_server_does_not_keep_the_service_from_leaving(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         extra = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(silent.getsockname()[1]), "SMTP_FROM": "hub@obra.com"}
         api = Api(postgres.url(database), tmp_path / "api.log", extra=extra)
-        try:
-            api.start()
+        with running(api):
             assert forgot(api, register(api).email).status_code == 200
             api.terminate()
             assert api.process is not None
             assert api.process.wait(60) == 0
-        finally:
-            api.stop()
     assert "mails dropped: the service stops" in api.log_path.read_text()

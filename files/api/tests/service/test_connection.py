@@ -8,7 +8,6 @@ import socket
 import subprocess
 from pathlib import Path
 
-import httpx
 import pytest
 
 from enlevohub_api.database import TCP_USER_TIMEOUT_MS, NoLeader, connect_leader, tls_context
@@ -150,12 +149,7 @@ def test_copy_that_is_ready_has_opened_its_connections(
 ) -> None:
     api = Api(postgres.url(database), tmp_path / "api.log", extra={"DATABASE_POOL_SIZE": str(size)})
     with running(api), api.client() as client:
-        assert 'enlevohub_database_connections{state="idle"} 0.0' in metrics(api)
+        assert 'enlevohub_database_connections{state="idle"} 0.0' in api.metrics()
         for _ in range(3):
             assert client.get("/health/ready").status_code == 200
-            assert f'enlevohub_database_connections{{state="idle"}} {size:.1f}' in metrics(api)
-
-
-def metrics(api: Api) -> str:
-    """Give the metrics page."""
-    return httpx.get(f"http://127.0.0.1:{api.metrics_port}/metrics", timeout=30).text
+            assert f'enlevohub_database_connections{{state="idle"}} {size:.1f}' in api.metrics()

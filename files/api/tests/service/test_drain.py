@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.support import PROJECT, Account, Api, Postgres, register, run_cli, wait_until
+from service.support import PROJECT, Account, Api, Postgres, register, run_cli, running, wait_until
 
 pytestmark = pytest.mark.postgres
 
@@ -21,11 +21,8 @@ pytestmark = pytest.mark.postgres
 @pytest.fixture
 def leaving(postgres: Postgres, database: str, tmp_path: Path) -> Iterator[Api]:
     copy = Api(postgres.url(database), tmp_path / "api.log", extra={"DRAIN_NOTICE_SECONDS": "1", "DRAIN_SECONDS": "8"})
-    try:
-        copy.start()
+    with running(copy):
         yield copy
-    finally:
-        copy.stop()
 
 
 def slow_create(api: Api, account: Account) -> httpx.Response:
@@ -76,11 +73,8 @@ def long_notice(postgres: Postgres, database: str, tmp_path: Path) -> Iterator[A
     """A copy whose notice is far longer than any test waits."""
     extra = {"DRAIN_NOTICE_SECONDS": "300", "DRAIN_SECONDS": "300"}
     copy = Api(postgres.url(database), tmp_path / "api.log", extra=extra)
-    try:
-        copy.start()
+    with running(copy):
         yield copy
-    finally:
-        copy.stop()
 
 
 @contextmanager
@@ -168,8 +162,7 @@ def test_drain_stops_listening_after_the_notice(leaving: Api, account: Account, 
 def test_drain_gives_up_at_its_limit(postgres: Postgres, database: str, tmp_path: Path) -> None:
     extra = {"DRAIN_NOTICE_SECONDS": "0", "DRAIN_SECONDS": "1"}
     api = Api(postgres.url(database), tmp_path / "api.log", extra=extra)
-    try:
-        api.start()
+    with running(api):
         account = register(api)
         statement = "begin; lock table projects; select pg_sleep(5); commit"
         locker = threading.Thread(target=postgres.sql, args=(statement, database))
@@ -184,8 +177,6 @@ def test_drain_gives_up_at_its_limit(postgres: Postgres, database: str, tmp_path
                 answer.result()
         locker.join()
         assert any(line["message"] == "drain limit reached" for line in api.logs())
-    finally:
-        api.stop()
 
 
 def test_second_signal_changes_nothing(leaving: Api) -> None:

@@ -35,11 +35,8 @@ WAIT = 3.0
 @pytest.fixture
 def api(own_postgres: Postgres, database: str, tmp_path: Path) -> Iterator[Api]:
     copy = Api(own_postgres.url(database), tmp_path / "api.log", extra={"DATABASE_WAIT": str(WAIT)})
-    try:
-        copy.start()
+    with running(copy):
         yield copy
-    finally:
-        copy.stop()
 
 
 @pytest.fixture
@@ -104,13 +101,10 @@ def test_first_host_that_swallows_packets_costs_no_time(own_postgres: Postgres, 
         silent.listen(1)
         url = own_postgres.url(database, silent.getsockname()[1])
         api = Api(url, tmp_path / "api.log", extra={"DATABASE_CONNECT_TIMEOUT": "5"})
-        try:
-            api.start()
+        with running(api):
             started = time.monotonic()
             assert ready(api).status_code == 200
             assert time.monotonic() - started < 1.0
-        finally:
-            api.stop()
 
 
 def test_read_only_server_is_no_leader(api: Api, account: Account, own_postgres: Postgres) -> None:
@@ -222,8 +216,7 @@ def test_write_lost_during_commit_is_reported_as_unknown_and_not_repeated(
 def test_busy_pool_gives_503_and_recovers(own_postgres: Postgres, database: str, tmp_path: Path) -> None:
     extra = {"DATABASE_POOL_SIZE": "1", "DATABASE_WAIT": "1"}
     api = Api(own_postgres.url(database), tmp_path / "api.log", extra=extra)
-    try:
-        api.start()
+    with running(api):
         account = register(api)
         locker = threading.Thread(
             target=own_postgres.sql, args=("begin; lock table projects; select pg_sleep(3); commit", database)
@@ -237,29 +230,21 @@ def test_busy_pool_gives_503_and_recovers(own_postgres: Postgres, database: str,
         locker.join()
         assert statuses == [201, 503, 503]
         assert create(api, account).status_code == 201
-    finally:
-        api.stop()
 
 
 def test_service_starts_before_its_database(own_postgres: Postgres, database: str, tmp_path: Path) -> None:
     own_postgres.stop()
     api = Api(own_postgres.url(database), tmp_path / "api.log")
-    try:
-        api.start()
+    with running(api):
         assert ready(api).status_code == 503
         own_postgres.start()
         wait_until(lambda: ready(api).status_code == 200, "the service is ready")
-    finally:
-        api.stop()
 
 
 def test_empty_database_is_not_ready(own_postgres: Postgres, tmp_path: Path) -> None:
     api = Api(own_postgres.url(own_postgres.create_database()), tmp_path / "api.log")
-    try:
-        api.start()
+    with running(api):
         assert ready(api).json()["reason"] == "schema"
-    finally:
-        api.stop()
 
 
 class TestStandby:
@@ -283,11 +268,8 @@ class TestStandby:
     @pytest.fixture
     def pair_api(self, own_postgres: Postgres, standby: Postgres, database: str, tmp_path: Path) -> Iterator[Api]:
         copy = Api(own_postgres.url(database, standby.port), tmp_path / "pair.log")
-        try:
-            copy.start()
+        with running(copy):
             yield copy
-        finally:
-            copy.stop()
 
     def test_standby_first_in_the_url_is_passed_over(self, pair_api: Api, own_postgres: Postgres) -> None:
         assert create(pair_api, register(pair_api)).status_code == 201

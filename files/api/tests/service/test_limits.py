@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from enlevohub_api.settings import SETTINGS, Limit, parse_duration
-from service.support import PASSWORD, Account, Api, Postgres, random_address, register
+from service.support import PASSWORD, Account, Api, Postgres, random_address, register, running
 
 pytestmark = pytest.mark.postgres
 
@@ -104,8 +104,7 @@ def strict(postgres: Postgres, database: str, tmp_path_factory: pytest.TempPathF
 
 
 def test_limits_of_address_account_and_registration(strict: Api) -> None:
-    try:
-        strict.start()
+    with running(strict):
         accounts = [register(strict) for _ in range(3)]
 
         office = random_address()
@@ -139,8 +138,6 @@ def test_limits_of_address_account_and_registration(strict: Api) -> None:
                 statuses.append(response.status_code)
         assert statuses == [200, 200, 200, 429]
         check_refusal(response, 3600)
-    finally:
-        strict.stop()
 
 
 def test_forgot_is_limited_per_account_and_address(apis: Pair, account: Account) -> None:

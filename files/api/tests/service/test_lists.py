@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from service.construction_support import Site, as_contractor
@@ -19,7 +18,7 @@ EVOLUTION = {"date": "2026-03-01T00:00:00.000Z", "percentage": 40, "phase": "Est
 
 def again(api: Api) -> float:
     """Return how many lists a copy gave without asking PostgreSQL."""
-    text = httpx.get(f"http://127.0.0.1:{api.metrics_port}/metrics", timeout=30).text
+    text = api.metrics()
     return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith("enlevohub_lists_again_total"))
 
 

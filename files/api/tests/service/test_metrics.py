@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.support import Account, Api, Postgres, free_port, run_cli, wait_until
+from service.support import Account, Api, Postgres, free_port, run_cli, running, wait_until
 
 pytestmark = pytest.mark.postgres
 
@@ -77,22 +77,15 @@ def test_service_is_not_on_the_port_of_the_metrics(api: Api) -> None:
 
 def test_draining_is_shown_until_the_end(postgres: Postgres, database: str, tmp_path: Path) -> None:
     api = Api(postgres.url(database), tmp_path / "api.log", extra={"DRAIN_NOTICE_SECONDS": "5"})
-    try:
-        api.start()
+    with running(api):
         api.terminate()
         wait_until(lambda: value(page(api), "enlevohub_draining") == 1, "the drain shows", 10)
-    finally:
-        api.stop()
 
 
 def test_metrics_port_zero_means_none(postgres: Postgres, database: str, tmp_path: Path) -> None:
     api = Api(postgres.url(database), tmp_path / "api.log", metrics_port=0)
-    try:
-        api.start()
-        with api.client() as client:
-            assert client.get("/health").status_code == 200
-    finally:
-        api.stop()
+    with running(api), api.client() as client:
+        assert client.get("/health").status_code == 200
 
 
 def test_metrics_port_in_use_stops_the_start(postgres: Postgres, database: str) -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from enlevohub_api.migrate import LOCK_KEY, REVISIONS, SCHEMA_REVISION
-from service.support import Api, Postgres, free_port, register, run_cli, wait_until
+from service.support import Api, Postgres, free_port, register, run_cli, running, wait_until
 
 pytestmark = pytest.mark.postgres
 
@@ -124,12 +124,9 @@ def test_service_runs_on_a_newer_schema(postgres: Postgres, tmp_path: Path) -> N
     run(postgres.url(name))
     postgres.sql("update alembic_version set version_num = '9999'", name)
     api = Api(postgres.url(name), tmp_path / "api.log")
-    try:
-        api.start()
+    with running(api):
         assert httpx.get(f"{api.base}/health/ready", timeout=30).status_code == 200
         assert register(api).answer["user"]["role"] == "MASTER"
-    finally:
-        api.stop()
 
 
 def test_revisions_are_numbered_without_a_gap() -> None:
@@ -157,11 +154,8 @@ def test_service_is_not_ready_on_an_older_schema(postgres: Postgres, tmp_path: P
     run(postgres.url(name))
     postgres.sql("update alembic_version set version_num = '0001'", name)
     api = Api(postgres.url(name), tmp_path / "api.log")
-    try:
-        api.start()
+    with running(api):
         answer = httpx.get(f"{api.base}/health/ready", timeout=30)
         assert (answer.status_code, answer.json()["reason"]) == (503, "schema")
         postgres.sql(f"update alembic_version set version_num = '{SCHEMA_REVISION}'", name)
         assert httpx.get(f"{api.base}/health/ready", timeout=30).status_code == 200
-    finally:
-        api.stop()

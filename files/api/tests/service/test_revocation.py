@@ -145,7 +145,7 @@ def test_redis_spares_questions_to_the_database(redis_apis: Pair) -> None:
     user = register(redis_apis[0])
 
     def leases() -> float:
-        text = httpx.get(f"http://127.0.0.1:{redis_apis[0].metrics_port}/metrics").text
+        text = redis_apis[0].metrics()
         return sum(float(line.split()[1]) for line in text.splitlines() if 'token_checks_total{by="lease"}' in line)
 
     before = leases()
@@ -265,7 +265,7 @@ def test_redis_over_tls_is_used_when_its_authority_is_known(postgres: Postgres, 
 
 
 def redis_up(api: Api) -> bool:
-    return "enlevohub_redis_up 1.0" in httpx.get(f"http://127.0.0.1:{api.metrics_port}/metrics", timeout=30).text
+    return "enlevohub_redis_up 1.0" in api.metrics()
 
 
 def test_sentinel_failover_keeps_ended_tokens_ended(postgres: Postgres, database: str, tmp_path: Path) -> None:

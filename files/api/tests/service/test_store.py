@@ -11,10 +11,11 @@ from enlevohub_api.copy_storage import copy_storage
 from enlevohub_api.settings import load_settings
 from enlevohub_api.storage import S3Storage
 from service.s3_support import S3Server
+from service.support import JWT_SECRET
 
 REQUIRED = {
     "DATABASE_URL": "postgresql://app:pa55-w0rd@db1/app?target_session_attrs=read-write",
-    "JWT_SECRET": "4f1d0c9b7a6e5d8c3b2a1908f7e6d5c4",
+    "JWT_SECRET": JWT_SECRET,
 }
 CONTENT = bytes(range(200))
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from service.mail_support import MailReceiver, make_certificate
-from service.support import PASSWORD, PROJECT, Account, Api, Postgres, login, register
+from service.support import PASSWORD, PROJECT, Account, Api, Postgres, login, register, running
 
 pytestmark = pytest.mark.postgres
 
@@ -187,11 +187,8 @@ def own_api(
     directory = tmp_path_factory.mktemp("own")
     extra = {"STORAGE_PATH": str(directory / "store"), "SMTP_CA_FILE": str(certificate)}
     api = Api(postgres.url(database), directory / "api.log", "api3", extra)
-    try:
-        api.start()
+    with running(api):
         yield api
-    finally:
-        api.stop()
 
 
 def test_storage_test_probes_the_configured_store(own_api: Api, root: Account) -> None:

@@ -20,7 +20,7 @@ from enlevohub_api.photos import PhotoUrls
 from service.construction_support import Site, key_of_url, parts
 from service.images_support import image, opened
 from service.s3_support import Gate, S3Server
-from service.support import JWT_SECRET, Account, Api, Postgres, register, wait_until
+from service.support import JWT_SECRET, Account, Api, Postgres, register, running, wait_until
 from service.test_connection import make_ca, openssl
 
 pytestmark = pytest.mark.postgres
@@ -32,11 +32,8 @@ def file_api(postgres: Postgres, database: str, tmp_path_factory: pytest.TempPat
     directory = tmp_path_factory.mktemp("files")
     extra = {"STORAGE_PATH": str(directory / "store"), "UPLOAD_MAX_SIZE": "200000"}
     api = Api(postgres.url(database), directory / "api.log", "files", extra)
-    try:
-        api.start()
+    with running(api):
         yield api, directory / "store"
-    finally:
-        api.stop()
 
 
 @pytest.fixture(params=["s3", "filesystem"])
@@ -276,11 +273,8 @@ def test_many_photos_of_one_request_at_once_on_two_copies(
 @contextmanager
 def extra_api(postgres: Postgres, database: str, directory: Path, environment: dict[str, str]) -> Iterator[Api]:
     api = Api(postgres.url(database), directory / f"{uuid.uuid4().hex}.log", "extra", environment)
-    try:
-        api.start()
+    with running(api):
         yield api
-    finally:
-        api.stop()
 
 
 def attempts(postgres: Postgres, database: str, site: Site) -> int:
@@ -362,7 +356,7 @@ def test_copy_killed_while_the_body_arrives_leaves_nothing(
 
 def runs(api: Api) -> bool:
     """The copy has a request at work."""
-    metrics = httpx.get(f"http://127.0.0.1:{api.metrics_port}/metrics").text
+    metrics = api.metrics()
     return re.search(r"^enlevohub_http_requests_running 1(\.0)?$", metrics, re.MULTILINE) is not None
 
 
