@@ -15,6 +15,7 @@ Usage: database.py CONFIG FENCE_SECONDS REINIT_SECONDS. CONFIG is Patroni's own 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import select
@@ -25,6 +26,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import yaml
@@ -126,10 +128,9 @@ class Postmaster:
             return
         self.leave()
         self.pid = pid
-        try:
-            self.handle = os.pidfd_open(pid) if pid > 0 else -1
-        except OSError:  # what a PostgreSQL that was killed leaves behind names nobody
-            self.handle = -1
+        if pid > 0:
+            with contextlib.suppress(OSError):  # what a PostgreSQL that was killed leaves behind names nobody
+                self.handle = os.pidfd_open(pid)
 
     def leave(self) -> None:
         """Look no longer at the process."""
@@ -206,10 +207,9 @@ class Member:
 def mark(path: str, streams: bool) -> None:
     """Make a file new, or take it away."""
     if streams:
-        with open(path, "w", encoding="utf-8"):
-            os.utime(path)
-    elif os.path.exists(path):
-        os.unlink(path)
+        Path(path).touch()
+    else:
+        Path(path).unlink(missing_ok=True)
 
 
 def say(text: str) -> None:

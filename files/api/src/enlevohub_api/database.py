@@ -16,7 +16,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
@@ -394,8 +394,7 @@ class Database:
                 if self._leaderless:
                     return await self._look(deadline, deadline)
             except NoLeader as error:
-                logger.warning("no read-write database", extra={"reason": str(error)})
-                raise Unavailable(f"no read-write database: {error}") from error
+                _give_up(error)
             finally:
                 self._looking.release()
 
@@ -414,8 +413,7 @@ class Database:
     async def _pause_or_give_up(self, deadline: float, error: BaseException) -> None:
         pause = random.uniform(*PAUSE_SECONDS)
         if _now() + pause >= deadline:
-            logger.warning("no read-write database", extra={"reason": _describe(error)})
-            raise Unavailable(f"no read-write database: {_describe(error)}") from error
+            _give_up(error)
         await asyncio.sleep(pause)
 
     def _release(self, pooled: _Pooled) -> None:
@@ -440,6 +438,12 @@ class Database:
         else:
             self._release(pooled)
         return lost
+
+
+def _give_up(error: BaseException) -> NoReturn:
+    reason = _describe(error)
+    logger.warning("no read-write database", extra={"reason": reason})
+    raise Unavailable(f"no read-write database: {reason}") from error
 
 
 def _now() -> float:
