@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -339,3 +339,34 @@ def test_balance_moves_and_waits_until_the_master_knows(
     assert [len(volumes[name]) for name in ("app1", "app2", "app3")] == [2, 1, 1]
     found.balance(5)
     assert json.loads(capsys.readouterr().out) == {"changed": False, "moved": 0}
+
+
+@pytest.mark.parametrize(
+    ("first", "asked"),
+    [("error: get filer configuration: dial tcp: missing address", 2), ("error: volume 3 not found", 1)],
+)
+def test_only_a_leader_without_news_is_asked_again(
+    command: ModuleType, monkeypatch: pytest.MonkeyPatch, first: str, asked: int
+) -> None:
+    answers = [first, "bucket quota: 5MiB"]
+    given: list[str] = []
+
+    def run(*_: Any, **options: Any) -> Any:
+        given.append(options["input"])
+        return SimpleNamespace(returncode=0, stdout=answers[len(given) - 1], stderr="")
+
+    monkeypatch.setattr(command, "subprocess", SimpleNamespace(run=run))
+    monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda _: None))
+    storage = command.Storage({"masters": FOUR[:3], "master_port": 9333, "program": "weed"})
+    if asked == 1:
+        with pytest.raises(SystemExit, match="volume 3 not found"):
+            storage.shell("s3.bucket.quota")
+    else:
+        assert storage.shell("s3.bucket.quota") == "bucket quota: 5MiB"
+    assert given == ["lock\ns3.bucket.quota\nunlock\nexit\n"] * asked
+
+
+def test_lost_server_is_given_up_before_a_request_of_the_api_ends(render: Renderer) -> None:
+    """The kernel waits 1, 2, 4... seconds for each try; a request of the API to one server ends after 6 s."""
+    tries = int(render.value("object_storage", "object_storage_connect_retries", "app1"))
+    assert 2 ** (tries + 1) - 1 < 6
