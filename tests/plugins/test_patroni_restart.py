@@ -17,9 +17,9 @@ def member(name: str, role: str, *, waits: bool = True, state: str = "") -> dict
 BOTH = [member("db1", "leader"), member("db2", "sync_standby")]
 
 
-def step(members: list[dict[str, Any]], moved: bool = False) -> tuple[str, str]:
+def step(members: list[dict[str, Any]], moved: bool = False, restarted: tuple[str, ...] = ()) -> tuple[str, str]:
     """Return the next step for those that wait."""
-    return next_step(members, pending(members), moved)
+    return next_step(members, pending(members), moved, restarted)
 
 
 def test_standby_comes_first() -> None:
@@ -48,3 +48,13 @@ def test_nothing_is_done_when_nobody_waits() -> None:
 
 def test_members_that_wait_are_listed_with_the_leader_last() -> None:
     assert pending(BOTH) == ["db2", "db1"]
+
+
+def test_standby_that_waits_for_its_leader_is_not_restarted_in_vain() -> None:
+    """Made smaller, max_connections of a standby stays what the leader has: the leader must come first."""
+    assert step(BOTH, restarted=("db2",)) == ("switchover", "db2")
+    moved = [member("db1", "sync_standby"), member("db2", "leader")]
+    assert step(moved, moved=True, restarted=("db2",)) == ("restart", "db2")
+    done = [member("db1", "sync_standby"), member("db2", "leader", waits=False)]
+    assert step(done, moved=True, restarted=("db2",)) == ("restart", "db1")
+    assert step(done, moved=True, restarted=("db1", "db2")) == ("restart", "db1")

@@ -38,6 +38,7 @@ actions:
   returned: always
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -47,22 +48,25 @@ from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_steps
 ROUNDS = 3
 
 
-def next_step(members: list[dict[str, Any]], waiting: list[str], moved: bool) -> tuple[str, str]:
+def next_step(
+    members: list[dict[str, Any]], waiting: list[str], moved: bool, restarted: Collection[str]
+) -> tuple[str, str]:
     """Return what to do next, as verb and member: restart, switchover (to that member), or nothing.
 
     Args:
         members: the cluster.
         waiting: members that wait for a restart, the leader last.
         moved: whether a switchover was made already; then the leader itself has to be restarted, before its standbys.
+        restarted: members that were restarted already. A standby that waits nevertheless waits for its leader.
     """
     if not waiting:
         return "", ""
     leader = next((member["name"] for member in members if leads(member)), "")
     if moved and leader in waiting:
         return "restart", leader
-    first = waiting[0]
-    if first != leader:
-        return "restart", first
+    fresh = [name for name in waiting if name != leader and name not in restarted]
+    if fresh or leader not in waiting:
+        return "restart", (fresh or waiting)[0]
     candidates = [member["name"] for member in members if member["role"] == "sync_standby"]
     return ("switchover", candidates[0]) if candidates else ("restart", leader)
 
@@ -86,12 +90,13 @@ def main() -> None:
     waiting = pending(members)
     if module.check_mode:
         module.exit_json(changed=bool(waiting), actions=[f"restart {name}" for name in waiting])
-    moved = False
+    moved, restarted = False, set[str]()
     for _ in range(ROUNDS * len(members)):
-        verb, name = next_step(members, waiting, moved)
+        verb, name = next_step(members, waiting, moved, restarted)
         if not verb:
             break
         moved = moved or verb == "switchover"
+        restarted.add(name)
         try:
             members = steps.restart(members, name) if verb == "restart" else steps.switchover(members, name)
         except StepError as error:
