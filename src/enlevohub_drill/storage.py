@@ -19,6 +19,8 @@ from typing import Any
 from enlevohub_drill.site import ROOT, Datacenter
 
 PORT = 8333
+ELECTION_LIMIT = 30.0
+"""Seconds for the election after a master went or came back; each of them needs one or two."""
 CLIENT = "collections/ansible_collections/enlevohub/datacenter/plugins/module_utils/s3.py"
 
 
@@ -160,13 +162,23 @@ class Bucket:
         return self._try("GET", key)
 
     def fill(self, prefix: str, count: int, size: int = 3000) -> dict[str, str]:
-        """Store objects of random bytes; returns their checksums by key."""
+        """Store objects of random bytes, tried again while the masters elect; returns their checksums by key."""
         found = {}
         for number in range(count):
             content = os.urandom(size)
-            self.put(f"{prefix}/{number}", content)
+            self._put_within(f"{prefix}/{number}", content, ELECTION_LIMIT)
             found[f"{prefix}/{number}"] = hashlib.sha256(content).hexdigest()
         return found
+
+    def _put_within(self, key: str, content: bytes, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                return self.put(key, content)
+            except RefusedError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.2)
 
     def wrong(self, written: dict[str, str]) -> list[str]:
         """Return the keys of the objects that are not readable, or not what was written."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -209,7 +211,15 @@ def storage(command: ModuleType, render: Renderer, volumes: dict[str, list[dict[
     return found
 
 
-VOLUME = {"FileCount": 5, "DeleteCount": 1, "Size": 2**20, "ReadOnly": False, "Collection": "enlevohub-lab"}
+LONG_AGO = 1_795_000_000
+VOLUME = {
+    "FileCount": 5,
+    "DeleteCount": 1,
+    "Size": 2**20,
+    "ReadOnly": False,
+    "Collection": "enlevohub-lab",
+    "ModifiedAtSecond": LONG_AGO,
+}
 WHOLE = {"app1": [{"Id": 1}], "app2": [{"Id": 1}, {"Id": 2}], "app3": [{"Id": 2}]}
 
 
@@ -255,6 +265,116 @@ def test_server_is_not_spared_while_too_few_others_are_up(command: ModuleType, r
 def test_unknown_server_is_named_beside_the_known_ones(command: ModuleType, render: Renderer) -> None:
     with pytest.raises(SystemExit, match="'app9' is no server of this storage: app1, app2, app3"):
         storage(command, render, WHOLE, set()).spare("app9")
+
+
+OLD = {"Id": 1, "FileCount": 3, "ModifiedAtSecond": LONG_AGO - 500}
+UNLIKE = {**WHOLE, "app1": [OLD], "app3": [{"Id": 1}, {"Id": 2}]}
+
+
+def test_copies_that_differ_are_told(command: ModuleType, render: Renderer) -> None:
+    state = storage(command, render, UNLIKE, set()).status()
+    assert (state["problems"], state["unlike_copies"]) == (["1 of 2 volumes have copies that differ"], [1])
+
+
+def test_copy_that_is_just_written_is_no_problem(
+    command: ModuleType, render: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = LONG_AGO + 100
+    monkeypatch.setattr(command, "time", SimpleNamespace(time=lambda: now + 2))
+    busy = {
+        **WHOLE,
+        "app1": [{**OLD, "ModifiedAtSecond": now}],
+        "app2": [{"Id": 1, "ModifiedAtSecond": now + 1}, {"Id": 2}],
+    }
+    assert storage(command, render, busy, set()).status()["problems"] == []
+
+
+def test_copy_without_its_deleted_objects_is_like_the_others(command: ModuleType, render: Renderer) -> None:
+    other = {**WHOLE, "app1": [{"Id": 1, "FileCount": 4, "DeleteCount": 0}]}
+    assert storage(command, render, other, set()).status()["problems"] == []
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """The files of two volumes of a server that was away: number 1 is older than that of the others."""
+    place = tmp_path / "objects"
+    place.mkdir()
+    for name, written in (("enlevohub-lab_1", LONG_AGO - 500), ("enlevohub-lab_11", LONG_AGO), ("3", LONG_AGO)):
+        for suffix in ("dat", "idx", "vif"):
+            (place / f"{name}.{suffix}").write_text(name)
+            os.utime(place / f"{name}.{suffix}", (written, written))
+    return tmp_path
+
+
+def names(directory: Path) -> list[str]:
+    """Return the names of the files in a directory."""
+    return sorted(path.name for path in directory.glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("others", "aside"),
+    [
+        pytest.param(UNLIKE, [1], id="two servers have it newer"),
+        pytest.param({**UNLIKE, "app3": [{"Id": 2}]}, [], id="one server has it newer"),
+        pytest.param({**UNLIKE, "app3": [OLD]}, [1], id="one has it newer, one as old"),
+        pytest.param({**UNLIKE, "app3": [{**OLD, "ModifiedAtSecond": LONG_AGO - 501}]}, [], id="one has it older"),
+        pytest.param({"app1": [], "app2": [], "app3": []}, [], id="nobody else has it"),
+    ],
+)
+def test_server_that_comes_back_starts_without_copies_that_others_have(
+    command: ModuleType,
+    render: Renderer,
+    files: Path,
+    capsys: pytest.CaptureFixture[str],
+    others: dict[str, list[dict[str, Any]]],
+    aside: list[int],
+) -> None:
+    before = names(files / "objects")
+    found = storage(command, render, others, set())
+    found.directory = str(files)
+    found.settle()
+    assert json.loads(capsys.readouterr().out) == {"changed": bool(aside), "aside": aside}
+    away = [f"enlevohub-lab_{number}.{suffix}" for number in aside for suffix in ("dat", "idx", "vif")]
+    assert names(files / "objects") == [name for name in before if name not in away]
+    assert names(files / "aside") == away
+
+
+def test_what_was_put_aside_stays_until_the_next_start(command: ModuleType, render: Renderer, files: Path) -> None:
+    found = storage(command, render, UNLIKE, set())
+    found.directory = str(files)
+    found.settle()
+    assert names(files / "aside")
+    found.settle()
+    assert names(files / "aside") == []
+
+
+def test_nothing_is_put_aside_while_no_master_answers(command: ModuleType, render: Renderer, files: Path) -> None:
+    found = storage(command, render, UNLIKE, set(SERVERS))
+    found.directory = str(files)
+    before = names(files / "objects")
+    with pytest.raises(command.Away):
+        found.settle()
+    assert names(files / "objects") == before
+
+
+def test_repair_brings_copies_together_before_it_makes_others(
+    command: ModuleType, render: Renderer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = dict(UNLIKE)
+    found = storage(command, render, state, set())
+    asked: list[str] = []
+
+    def shell(*commands: str) -> str:
+        asked.extend(commands)
+        return ""
+
+    found.shell = shell
+    healed = storage(command, render, WHOLE, set())
+    answers = [found.status(), healed.status()]
+    monkeypatch.setattr(found, "status", lambda: answers.pop(0))
+    found.repair(10)
+    assert [line.split()[0] for line in asked] == ["volume.check.disk", "volume.fix.replication"]
+    assert json.loads(capsys.readouterr().out) == {"changed": True, "made": 0, "brought_together": 1}
 
 
 # --- how volumes are spread
