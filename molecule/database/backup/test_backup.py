@@ -136,7 +136,7 @@ def test_drill_proves_the_newest_backup(datacenter: Any) -> None:
     assert report["backup"] == backups(datacenter)[-1]["label"]
     assert report["data_age_seconds"] < 600
     metrics = datacenter.run(repository(datacenter), "cat /var/lib/enlevohub/metrics/enlevohub_backup.prom")
-    assert "enlevohub_restore_drill_success 1\n" in metrics
+    assert "enlevohub_restore_drill_success 1" in metrics.splitlines()
     assert datacenter.run(repository(datacenter), "ls /var/lib/enlevohub/drill").split() == ["lock"]
 
 
