@@ -16,6 +16,7 @@ from enlevohub_drill import variants
 from enlevohub_drill.cases import Drill, Result
 from enlevohub_drill.load import Load
 from enlevohub_drill.site import ROOT, load_datacenter
+from enlevohub_lab.engine import started_here
 
 
 def cases(drill: Drill, releases: int) -> dict[str, Callable[[], Result]]:
@@ -70,8 +71,11 @@ def main() -> int:
     site = load_datacenter(ROOT / given.inventory)
     account = site.register()
     print(f"seed {given.seed}", file=sys.stderr)
+    engine = started_here(ROOT / ".lab")
     try:  # a control machine is a machine of its own; here it may have what the servers leave of the CPUs
         site.control_group = background("enlevohub-control")
+        if engine:  # it builds the images; the servers are in groups of their own
+            site.control_group.write_text(str(engine), encoding="ascii")
     except NotAllowedError as error:
         print(f"the control machine shares the CPUs with the servers: {error}", file=sys.stderr)
     # Servers have CPUs of their own. In a lab a task that works on six at once takes what one of them needs to answer.
@@ -99,6 +103,7 @@ def main() -> int:
         "seed": given.seed,
         "rate": given.rate,
         "control_machine_yields": site.control_group is not None,
+        "engine_yields": site.control_group is not None and bool(engine),
         "forks": site.forks,
         "cases": [dataclasses.asdict(result) for result in results],
         **summary(results, lost),
