@@ -20,7 +20,13 @@ from enlevohub_secrets.authority import CERTIFICATE, KEY, make_authority
 
 PLAYBOOK = "molecule/database/converge.yml"
 PKI = "/etc/enlevohub/pki"
-SERVICES = ((2379, "etcd_servers"), (2380, "etcd_servers"), (8008, "database_servers"), (5432, "database_servers"))
+SERVICES = (
+    (2379, "etcd_servers", "app1"),
+    (2380, "etcd_servers", "etcd1"),
+    (8008, "database_servers", "db2"),
+    (5432, "database_servers", "app1"),
+)
+"""Port, tier, and a server that the firewall lets in."""
 ISSUER = f"openssl x509 -in {PKI}/host.crt -noout -issuer"
 
 
@@ -59,12 +65,12 @@ def served(datacenter: Any, origin: str, server: str, port: int) -> str:
 
 def assert_services_use_the_certificate_on_disk(datacenter: Any) -> None:
     """Every service shows the certificate that lies on its host."""
-    for port, tier in SERVICES:
+    for port, tier, origin in SERVICES:
         for server in datacenter.groups[tier]:
             disk = datacenter.run(server, f"openssl x509 -in {PKI}/host.crt -noout -serial")
             datacenter.wait(
                 f"the new certificate of {server}:{port}",
-                lambda s=server, p=port, d=disk: served(datacenter, "app1", s, p) == d,
+                lambda s=server, p=port, d=disk, o=origin: served(datacenter, o, s, p) == d,
                 30,
             )
 
