@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 requirements/api.sh
+requirements/packages.sh redis-server
 requirements/node.sh
 (
     export PATH=$PWD/build/node/bin:$PATH

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from enlevohub_bench_api import check, figures, quota, seed, traffic, usage
-from enlevohub_bench_api.figures import API, CREATE, LIST, PG, PRISMA, Figures, Window
+from enlevohub_bench_api.figures import API, CREATE, LIST, PG, PRISMA, SHARING, Figures, Window
 from enlevohub_bench_api.load import AnswerError, Load, closed_loop, open_loop
-from enlevohub_bench_api.servers import Postgres, Service, postgres
+from enlevohub_bench_api.servers import Postgres, Redis, Service, postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 API_PYTHON = ROOT / "build" / "api-venv" / "bin" / "python"
@@ -54,6 +54,13 @@ class Kind:
     status: int
 
 
+class Scaling(NamedTuple):
+    """Windows of one copy at a time, and of all of them together."""
+
+    one: list[Window]
+    every: list[Window]
+
+
 class Bench:
     """The database, the contenders over it, and the requests of one run."""
 
@@ -66,6 +73,7 @@ class Bench:
         self._secret = secrets.token_hex(32)
         self._now = int(time.time())
         self.data = seed.make(options.seed)
+        self._stores = [server.pid]
         self._fill()
         self.services = {name: self.start(name) for name in CONTENDERS}
         for service in self.services.values():
@@ -103,11 +111,12 @@ class Bench:
             "DRAIN_NOTICE_SECONDS": "0",
         }
 
-    def start(self, name: str, copy: int = 0) -> Service:
-        """Start a contender; further copies of the API share its database."""
+    def start(self, name: str, copy: str = "", redis: Redis | None = None) -> Service:
+        """Start a contender; further copies of the API share its database, and a Redis if there is one."""
         log = self._logs / f"{name}{copy}.log"
         if name == API:
-            service = Service(name, [str(API_PYTHON), "-m", "enlevohub_api", "serve"], self._api_environment(name), log)
+            environment = self._api_environment(name) | ({"REDIS_URL": redis.url} if redis is not None else {})
+            service = Service(name, [str(API_PYTHON), "-m", "enlevohub_api", "serve"], environment, log)
         else:
             environment = {
                 "NODE_ENV": "production",
@@ -145,7 +154,7 @@ class Bench:
     def _cpu(self, services: Sequence[Service]) -> tuple[float, float]:
         table = usage.processes()
         own = usage.tree_seconds([service.pid for service in services], table)
-        return own, usage.tree_seconds([self.server.pid], table)
+        return own, usage.tree_seconds(self._stores, table)
 
     @contextmanager
     def _window(self, services: Sequence[Service], into: list[Window]) -> Iterator[list[Load]]:
@@ -215,27 +224,44 @@ class Bench:
                 windows[kind][name].append(self.fixed(kind, self.services[name], rates[kind], number))
         return {kind: {name: figures.figures(windows[kind][name]) for name in CONTENDERS} for kind in self.kinds}
 
-    def measure_scaling(self) -> dict[str, tuple[list[Window], list[Window]]]:
-        """Load one copy of the API, then three, each on a share of a core; give the windows of both by kind of load.
+    def measure_scaling(self) -> dict[str, Scaling]:
+        """Load one copy of the API, then three, each on a share of a core; give both by what was loaded.
+
+        Copies that share a Redis, as those of a datacenter, are told from those without by `SHARING`.
 
         Raises:
             NotAllowedError: this machine does not let the caller limit processes.
         """
-        windows: dict[str, tuple[list[Window], list[Window]]] = {kind: ([], []) for kind in self.kinds}
-        with quota.groups(COPIES, COPY_SHARE) as files, ExitStack() as stack:
-            copies = []
-            for copy, file in enumerate(files, start=1):
-                service = self.start(API, copy)
-                stack.callback(service.stop)
-                service.wait_until_live()
-                file.write_text(str(service.pid), encoding="ascii")
-                copies.append(service)
-            for kind, (one, every) in windows.items():
-                self.peak(kind, copies, COPY_CONNECTIONS, WARM_SECONDS)
-                for alone in copies:
-                    one.append(self.peak(kind, [alone], COPY_CONNECTIONS, COPY_WINDOWS * self.options.seconds))
-                    every.append(self.peak(kind, copies, COPY_CONNECTIONS, COPY_WINDOWS * self.options.seconds))
-        return windows
+        found: dict[str, Scaling] = {}
+        with quota.groups(COPIES, COPY_SHARE) as files:
+            for redis in (None, self._redis()):
+                with ExitStack() as stack:
+                    copies = [self._limited_copy(file, redis, stack) for file in files]
+                    for kind in self.kinds:
+                        name = kind if redis is None else kind + SHARING
+                        found[name] = self._scaling(kind, copies)
+        return found
+
+    def _redis(self) -> Redis:
+        redis = Redis()
+        self._stack.callback(redis.stop)
+        self._stores.append(redis.pid)
+        return redis
+
+    def _limited_copy(self, group: Path, redis: Redis | None, stack: ExitStack) -> Service:
+        service = self.start(API, group.parent.name + (SHARING if redis is not None else ""), redis)
+        stack.callback(service.stop)
+        service.wait_until_live()
+        group.write_text(str(service.pid), encoding="ascii")
+        return service
+
+    def _scaling(self, kind: str, copies: Sequence[Service]) -> Scaling:
+        found = Scaling([], [])
+        self.peak(kind, copies, COPY_CONNECTIONS, WARM_SECONDS)
+        for alone in copies:
+            found.one.append(self.peak(kind, [alone], COPY_CONNECTIONS, COPY_WINDOWS * self.options.seconds))
+            found.every.append(self.peak(kind, copies, COPY_CONNECTIONS, COPY_WINDOWS * self.options.seconds))
+        return found
 
 
 def versions(server: Postgres) -> dict[str, str]:
@@ -297,15 +323,15 @@ def run(bench: Bench) -> dict[str, object]:
     values: dict[str, float] = {}
     try:
         print()
-        for kind, (one, every) in bench.measure_scaling().items():
-            values[kind] = figures.scaling(one, every, COPIES)
-            scaled[kind] = {"scaling": values[kind]}
+        for name, (one, every) in bench.measure_scaling().items():
+            values[name] = figures.scaling(one, every, COPIES)
+            scaled[name] = {"scaling": values[name]}
             for copies, windows in ((1, one), (COPIES, every)):
                 found, busy, used = figures.figures(windows), figures.cores(windows), figures.machine(windows)
-                scaled[kind] |= {f"with_{copies}": {**asdict(found), "cores": busy, "machine": used}}
+                scaled[name] |= {f"with_{copies}": {**asdict(found), "cores": busy, "machine": used}}
                 print(
-                    f"{kind}, copies of {COPY_SHARE} core each: {copies}, {found.requests_per_second:.0f} req/s, "
-                    f"{busy:.2f} cores busy, {used:.2f} of {len(os.sched_getaffinity(0))} with PostgreSQL and the load"
+                    f"{name}, copies of {COPY_SHARE} core each: {copies}, {found.requests_per_second:.0f} req/s, "
+                    f"{busy:.2f} cores busy, {used:.2f} of {len(os.sched_getaffinity(0))} with all servers and the load"
                 )
     except quota.NotAllowedError as error:
         scaled["not_measured"] = str(error)

@@ -1,4 +1,4 @@
-"""Processes of a run: a private PostgreSQL, and services over it. All listen on the loopback address only."""
+"""Processes of a run: a private PostgreSQL and Redis, and services over them. All listen on loopback only."""
 
 from __future__ import annotations
 
@@ -113,6 +113,50 @@ def postgres() -> Iterator[Postgres]:
             server.stop()
 
 
+class Redis:
+    """A Redis server that writes nothing to the disk."""
+
+    def __init__(self) -> None:
+        """Start it on a free port, and wait until it takes connections.
+
+        Raises:
+            SystemExit: there is no program of it, or it takes none in time.
+        """
+        program = shutil.which("redis-server")
+        if program is None:
+            raise SystemExit("no redis-server: install the Debian package redis-server")
+        self.port = free_port()
+        options = {"port": str(self.port), "bind": HOST, "save": "", "appendonly": "no"}
+        self._process = subprocess.Popen(
+            [program, *(word for name, value in options.items() for word in (f"--{name}", value))],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        self.pid = self._process.pid
+        self.url = f"redis://{HOST}:{self.port}/0"
+        try:
+            self._wait_until_open()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_until_open(self) -> None:
+        deadline = time.monotonic() + START_LIMIT
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                socket.create_connection((HOST, self.port), 5).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        raise SystemExit("Redis takes no connection")
+
+    def stop(self) -> None:
+        """End the server."""
+        stop(self._process)
+
+
 class Service:
     """One process of a contender; it writes its log lines to a file."""
 
@@ -161,10 +205,15 @@ class Service:
         return self._log.read_text(encoding="utf-8", errors="replace")[-4000:]
 
     def stop(self) -> None:
-        """Ask the process to end, and kill it if it does not."""
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """End the process."""
+        stop(self._process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, and kill it if it does not."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_LIMIT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
