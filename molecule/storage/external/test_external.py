@@ -1,0 +1,255 @@
+"""Services of somebody else: a server moves its files into a bucket that no role installed, and takes a Redis too.
+
+The tests run in this order. Figures are printed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import secrets
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from enlevohub_drill.photos import Work, upload, work
+from enlevohub_drill.site import BIN, ROOT, Datacenter
+from enlevohub_drill.storage import S3Error, s3
+
+NAME = "server1"
+DIRECTORY = "/var/lib/enlevohub/storage"
+BUCKET = "obras"
+START_SECONDS = 120
+
+
+def free_port(address: str) -> int:
+    """Return a port of an address of this machine that nothing listens on now."""
+    with socket.create_server((address, 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def address(datacenter: Datacenter) -> str:
+    """The address by which the servers of the lab reach this machine."""
+    found = subprocess.run(
+        ["ip", "-json", "route", "get", datacenter.address("app1")], check=True, capture_output=True, text=True
+    )
+    return str(json.loads(found.stdout)[0]["prefsrc"])
+
+
+class Bucket:
+    """A bucket of an S3 service that is a process of this machine."""
+
+    def __init__(self, address: str, directory: Path) -> None:
+        """Start the service and make the bucket."""
+        self.keys = (f"AK{secrets.token_hex(8)}", secrets.token_hex(20))
+        actions = ["Admin", "Read", "Write", "List"]
+        credentials = [{"accessKey": self.keys[0], "secretKey": self.keys[1]}]
+        identities = {"identities": [{"name": "enlevohub", "credentials": credentials, "actions": actions}]}
+        config = directory / "identities.json"
+        config.write_text(json.dumps(identities))
+        port = free_port(address)
+        self.endpoint = f"http://{address}:{port}"
+        ports = {
+            name: free_port(address)
+            for part in ("master", "volume", "filer")
+            for name in (f"{part}.port", f"{part}.port.grpc")
+        }
+        options = {
+            **ports,
+            "dir": directory,
+            "ip": address,
+            "ip.bind": address,
+            "master.volumeSizeLimitMB": 64,
+            "master.telemetry": "false",
+            "volume.max": 8,
+            "volume.minFreeSpacePercent": 0,
+            "filer": "true",
+            "s3": "true",
+            "s3.port": port,
+            "s3.port.grpc": free_port(address),
+            "s3.port.iceberg": 0,
+            "s3.port.lance": 0,
+            "s3.config": config,
+        }
+        self._log = directory / "log"
+        with self._log.open("wb") as log:
+            words = [f"-{key}={value}" for key, value in options.items()]
+            self._process = subprocess.Popen(
+                [str(BIN / "weed"), "-logtostderr=true", "server", *words], cwd=directory, stdout=log, stderr=log
+            )
+
+    def wait(self) -> None:
+        """Wait until the bucket is made."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end and self._process.poll() is None:
+            with contextlib.suppress(S3Error):
+                if self.ask("PUT", BUCKET)[0] == 200 and self.ask("PUT", f"{BUCKET}/ready", b"1")[0] == 200:
+                    return
+            time.sleep(0.2)
+        raise AssertionError(f"the S3 service does not start: {self._log.read_text()[-2000:]}")
+
+    def ask(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Send a signed request."""
+        found: tuple[int, bytes] = s3.request(self.endpoint, method, target, self.keys, body)
+        return found
+
+    def stop(self) -> None:
+        """End the service."""
+        self._process.kill()
+        self._process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def bucket(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+    """A bucket of somebody else."""
+    found = Bucket(address, tmp_path_factory.mktemp("s3"))
+    try:
+        found.wait()
+        yield found
+    finally:
+        found.stop()
+
+
+def given(path: Path, **values: Any) -> tuple[str, str]:
+    """Write variables to a file; return the arguments that give them to ansible-playbook."""
+    path.write_text(yaml.safe_dump(values))
+    return ("--extra-vars", f"@{path}")
+
+
+@pytest.fixture(scope="module")
+def external(bucket: Bucket, arguments: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """What an operator writes into the inventory so that uploads go into the bucket."""
+    path = tmp_path_factory.mktemp("values") / "storage.yml"
+    return arguments + given(
+        path,
+        enlevohub_storage="external",
+        storage_external_endpoints=[bucket.endpoint],
+        storage_external_bucket=BUCKET,
+        vault_storage_access_key=bucket.keys[0],
+        vault_storage_secret_key=bucket.keys[1],
+    )
+
+
+def files(server: Datacenter) -> dict[str, str]:
+    """Return the checksums of the files in the directory, by their path below it."""
+    lines = server.run(NAME, f"cd {DIRECTORY} && find . -type f -exec sha256sum {{}} +").splitlines()
+    return {path.removeprefix("./"): digest for digest, path in (line.split(maxsplit=1) for line in lines)}
+
+
+@pytest.fixture(scope="module")
+def company(server: Datacenter) -> Work:
+    """A company with a project and a photo in it, uploaded while the directory was in use."""
+    return work(server)
+
+
+def test_wrong_key_of_the_bucket_is_told_before_anything_changes(
+    server: Datacenter, company: Work, external: tuple[str, ...], tmp_path: Path
+) -> None:
+    wrong = given(tmp_path / "wrong.yml", vault_storage_secret_key=secrets.token_hex(20))
+    run = server.playbook(*external, *wrong, playbook="playbooks/switch-storage.yml", code=None)
+    assert run.code != 0
+    assert "SignatureDoesNotMatch" in run.output
+    assert "vault_storage_secret_key" in run.output
+    assert set(run.changed.values()) == {0}
+    assert server.get(company.photo).status == 200
+
+
+def test_files_move_into_the_bucket_while_users_upload(
+    server: Datacenter, company: Work, bucket: Bucket, external: tuple[str, ...]
+) -> None:
+    photos, done = [company.photo], threading.Event()
+    problems: list[str] = []
+
+    def users() -> None:
+        while not done.wait(1):
+            try:
+                photos.append(upload(server, company.token, company.project))
+            except (AssertionError, OSError) as error:
+                problems.append(str(error))
+
+    thread = threading.Thread(target=users, name="users")
+    begin = time.monotonic()
+    thread.start()
+    try:
+        server.playbook(*external, playbook="playbooks/switch-storage.yml")
+    finally:
+        done.set()
+        thread.join()
+    old = files(server)
+    print(
+        f"\nswitch-storage: {time.monotonic() - begin:.0f} s, {len(photos)} photos, {len(old)} of them by the directory"
+    )
+    assert problems == []
+    assert 1 < len(old) < len(photos)
+    assert {url: server.get(url).status for url in photos} == dict.fromkeys(photos, 200)
+    found = {key: bucket.ask("GET", f"{BUCKET}/{key}") for key in old}
+    assert {key: (status, hashlib.sha256(body).hexdigest()) for key, (status, body) in found.items()} == {
+        key: (200, digest) for key, digest in old.items()
+    }
+
+
+def test_upload_goes_into_the_bucket_and_not_into_the_directory(
+    server: Datacenter, company: Work, external: tuple[str, ...]
+) -> None:
+    before = files(server)
+    assert before, "the directory must stay"
+    url = upload(server, company.token, company.project)
+    assert {server.get(url).status for _ in range(8)} == {200}
+    assert files(server) == before
+
+
+def test_second_run_with_the_bucket_changes_nothing(server: Datacenter, external: tuple[str, ...]) -> None:
+    assert server.playbook(*external).changed == {NAME: 0}
+
+
+@pytest.fixture(scope="module")
+def redis(address: str) -> Iterator[tuple[str, str]]:
+    """URL and password of a Redis of somebody else, a process of this machine."""
+    subprocess.run([str(ROOT / "requirements" / "packages.sh"), "redis-server"], check=True, timeout=600)
+    program = shutil.which("redis-server")
+    assert program is not None
+    port, password = free_port(address), secrets.token_hex(20)
+    settings = f"bind {address}\nport {port}\nrequirepass {password}\nsave ''\n"
+    with subprocess.Popen([program, "-"], cwd="/", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        try:
+            assert process.stdin is not None
+            process.stdin.write(settings.encode())
+            process.stdin.close()
+            yield f"redis://{address}:{port}/0", password
+        finally:
+            process.kill()
+
+
+def test_api_takes_the_redis_of_somebody_else(
+    server: Datacenter, company: Work, external: tuple[str, ...], redis: tuple[str, str], tmp_path: Path
+) -> None:
+    url, password = redis
+    values = {"redis_driver": "external", "redis_external_url": url}
+    wrong = given(tmp_path / "wrong.yml", **values, vault_redis_application_password="not-this-one-0000")
+    refused = server.playbook(*external, *wrong, code=None)
+    assert refused.code != 0
+    assert "vault_redis_application_password" in refused.output
+    assert set(refused.changed.values()) == {0}
+    right = given(tmp_path / "right.yml", **values, vault_redis_application_password=password)
+    server.playbook(*external, *right)
+    assert server.create_project(company.token).status == 201
+    assert "enlevohub:lists:" in keys(url, password)
+
+
+def keys(url: str, password: str) -> str:
+    """Return what the Redis holds, as its answer to KEYS."""
+    host, _, port = url.removeprefix("redis://").partition("/")[0].partition(":")
+    with socket.create_connection((host, int(port)), 10) as link:
+        link.sendall(f"AUTH {password}\r\nKEYS *\r\nQUIT\r\n".encode())
+        link.settimeout(10)
+        return b"".join(iter(lambda: link.recv(4096), b"")).decode()
