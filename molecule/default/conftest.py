@@ -40,7 +40,7 @@ def bucket(datacenter: Datacenter) -> Bucket:
     """The bucket with the keys of the API, when cluster and storage are whole."""
     found = Bucket(datacenter)
     datacenter.wait("a whole cluster", datacenter.whole, 240)
-    datacenter.wait("a whole object storage", found.whole, 400)
+    found.wait_until_whole()
     return found
 
 

@@ -22,10 +22,10 @@ STOP_LIMIT = 30.0
 POSTGRES_SETTINGS = {"autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "4GB"}
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on now."""
+def free_port(address: str = HOST) -> int:
+    """Return a port of an address of this machine that nothing listens on now."""
     with socket.socket() as listener:
-        listener.bind((HOST, 0))
+        listener.bind((address, 0))
         return int(listener.getsockname()[1])
 
 
@@ -116,8 +116,12 @@ def postgres() -> Iterator[Postgres]:
 class Redis:
     """A Redis server that writes nothing to the disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = HOST, password: str = "") -> None:
         """Start it on a free port, and wait until it takes connections.
+
+        Args:
+            address: address of this machine that it listens on.
+            password: what clients must know; empty: nothing.
 
         Raises:
             SystemExit: there is no program of it, or it takes none in time.
@@ -125,17 +129,16 @@ class Redis:
         program = shutil.which("redis-server")
         if program is None:
             raise SystemExit("no redis-server: install the Debian package redis-server")
-        self.port = free_port()
-        options = {"port": str(self.port), "bind": HOST, "save": "", "appendonly": "no"}
-        self._process = subprocess.Popen(
-            [program, *(word for name, value in options.items() for word in (f"--{name}", value))],
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
+        self.host, self.port = address, free_port(address)
+        self.url = f"redis://{address}:{self.port}/0"
+        settings = f"bind {address}\nport {self.port}\nsave ''\nappendonly no\n"
+        settings += f"requirepass {password}\n" if password else ""
+        self._process = subprocess.Popen([program, "-"], cwd="/", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         self.pid = self._process.pid
-        self.url = f"redis://{HOST}:{self.port}/0"
         try:
+            assert self._process.stdin is not None
+            with self._process.stdin as stream:
+                stream.write(settings.encode())
             self._wait_until_open()
         except BaseException:
             self.stop()
@@ -145,7 +148,7 @@ class Redis:
         deadline = time.monotonic() + START_LIMIT
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                socket.create_connection((HOST, self.port), 5).close()
+                socket.create_connection((self.host, self.port), 5).close()
             except OSError:
                 time.sleep(0.05)
             else:

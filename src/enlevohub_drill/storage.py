@@ -16,11 +16,14 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any
 
+from enlevohub_bench_api.servers import free_port
 from enlevohub_drill.site import ROOT, Datacenter
 
 PORT = 8333
 ELECTION_LIMIT = 30.0
 """Seconds for the election after a master went or came back; each of them needs one or two."""
+HEAL_LIMIT = 400.0
+"""Seconds until a repair is done, which begins every five minutes."""
 CLIENT = "collections/ansible_collections/enlevohub/datacenter/plugins/module_utils/s3.py"
 
 
@@ -54,8 +57,7 @@ def tunnel(site: Datacenter, server: str, target: int = PORT) -> int:
     known = _tunnels.get((site.inventory.name, server, target))
     if known is not None and known[0].poll() is None:
         return known[1]
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
+    port = free_port()
     state = ROOT / ".lab" / site.inventory.name
     options = ["ConnectTimeout=3", "ServerAliveInterval=2", "ServerAliveCountMax=2", "ExitOnForwardFailure=yes"]
     command = [
@@ -166,19 +168,18 @@ class Bucket:
         found = {}
         for number in range(count):
             content = os.urandom(size)
-            self._put_within(f"{prefix}/{number}", content, ELECTION_LIMIT)
+            self.put_within(f"{prefix}/{number}", content, ELECTION_LIMIT)
             found[f"{prefix}/{number}"] = hashlib.sha256(content).hexdigest()
         return found
 
-    def _put_within(self, key: str, content: bytes, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                return self.put(key, content)
-            except RefusedError:
-                if time.monotonic() > end:
-                    raise
-            time.sleep(0.2)
+    def put_within(self, key: str, content: bytes, seconds: float) -> float:
+        """Store an object, tried again while it is refused; returns the seconds it took. Raises AssertionError."""
+
+        def put() -> bool:
+            self.put(key, content)
+            return True
+
+        return self.site.wait(f"a write of {key}", put, seconds, 0.1)
 
     def wrong(self, written: dict[str, str]) -> list[str]:
         """Return the keys of the objects that are not readable, or not what was written."""
@@ -207,6 +208,10 @@ class Bucket:
         state = self.state()
         assert not state["problems"], "; ".join(state["problems"])
         return True
+
+    def wait_until_whole(self) -> None:
+        """Wait until it is `whole`; the storage repairs itself. Raises AssertionError."""
+        self.site.wait("a whole object storage", self.whole, HEAL_LIMIT)
 
     def volumes(self) -> dict[str, set[int]]:
         """Return the volumes of each server by its address, as the first server knows them; a server may have none."""

@@ -44,7 +44,7 @@ def test_leading_storage_server_is_lost_and_comes_back(
     target = f"{bucket.name}/{next(iter(written))}"
     datacenter.wait(f"S3 on {victim}", lambda: bucket.ask(victim, "GET", target)[0] == 200, 180)
     bucket.repair()
-    datacenter.wait("a whole object storage", bucket.whole, 400)
+    bucket.wait_until_whole()
     print(
         f"\nloss of {victim}: {OBJECTS} objects read within {reads:.1f} s, {len(late)} of them late, "
         f"uploads again after {gap:.1f} s, "

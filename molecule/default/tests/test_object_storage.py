@@ -22,7 +22,7 @@ INNER = {"master": 9333, "objects": 9334, "names": 9335}
 def bucket(datacenter: Any) -> Bucket:
     """The bucket with the keys of the API, when the storage is whole."""
     found = Bucket(datacenter)
-    datacenter.wait("a whole object storage", found.whole, 400)
+    found.wait_until_whole()
     return found
 
 

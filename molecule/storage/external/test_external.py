@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import secrets
-import shutil
 import socket
 import subprocess
 import threading
@@ -21,6 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
+from enlevohub_bench_api.servers import Redis, free_port
 from enlevohub_drill.photos import Work, upload, work
 from enlevohub_drill.site import BIN, ROOT, Datacenter
 from enlevohub_drill.storage import S3Error, s3
@@ -29,12 +29,6 @@ NAME = "server1"
 DIRECTORY = "/var/lib/enlevohub/storage"
 BUCKET = "obras"
 START_SECONDS = 120
-
-
-def free_port(address: str) -> int:
-    """Return a port of an address of this machine that nothing listens on now."""
-    with socket.create_server((address, 0)) as free:
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -216,18 +210,12 @@ def test_second_run_with_the_bucket_changes_nothing(server: Datacenter, external
 def redis(address: str) -> Iterator[tuple[str, str]]:
     """URL and password of a Redis of somebody else, a process of this machine."""
     subprocess.run([str(ROOT / "requirements" / "packages.sh"), "redis-server"], check=True, timeout=600)
-    program = shutil.which("redis-server")
-    assert program is not None
-    port, password = free_port(address), secrets.token_hex(20)
-    settings = f"bind {address}\nport {port}\nrequirepass {password}\nsave ''\n"
-    with subprocess.Popen([program, "-"], cwd="/", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
-        try:
-            assert process.stdin is not None
-            process.stdin.write(settings.encode())
-            process.stdin.close()
-            yield f"redis://{address}:{port}/0", password
-        finally:
-            process.kill()
+    password = secrets.token_hex(20)
+    server = Redis(address, password)
+    try:
+        yield server.url, password
+    finally:
+        server.stop()
 
 
 def test_api_takes_the_redis_of_somebody_else(

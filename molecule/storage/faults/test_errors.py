@@ -49,13 +49,13 @@ def test_wrong_keys_are_told_and_site_brings_the_right_ones(datacenter: Any, buc
     secret = bucket.keys[1]
     for server in datacenter.groups["storage_servers"]:
         datacenter.run(server, f"sed -i s/{secret}/{secret[::-1]}/ {path} && systemctl restart seaweedfs")
-    datacenter.wait("a whole object storage", bucket.whole, 400)
+    bucket.wait_until_whole()
     answer = send(datacenter, done.token, done.project, picture(205))
     said = log_of_the_backends(datacenter)
     print(f"\nwrong keys: an upload answers {answer.status}")
     run = datacenter.playbook(playbook=STORAGE)
     assert ("object_storage : Provide the configuration of SeaweedFS", bucket.names[0]) in run.changed_tasks
-    datacenter.wait("a whole object storage", bucket.whole, 400)
+    bucket.wait_until_whole()
     datacenter.wait("an upload", lambda: send(datacenter, done.token, done.project, picture(206)).status == 200, 60)
     assert answer.status == 503
     assert datacenter.secrets_in(said) == []
@@ -87,7 +87,7 @@ def test_full_disk_is_told_and_nothing_is_lost(datacenter: Any, bucket: Bucket) 
     assert (answer.status, unreadable) == (503, [])
     assert refused
     datacenter.playbook(playbook=STORAGE)
-    datacenter.wait("a whole object storage", bucket.whole, 400)
+    bucket.wait_until_whole()
     datacenter.wait("an upload", lambda: send(datacenter, done.token, done.project, picture(208)).status == 200, 120)
     assert bucket.wrong(written) == []
 
@@ -113,7 +113,7 @@ def test_expired_certificate_is_told_and_site_makes_a_new_one(datacenter: Any, b
     datacenter.wait("an upload", lambda: send(datacenter, done.token, done.project, picture(209)).status == 200, 120)
     unreadable = bucket.wrong(written)
     run = datacenter.playbook()
-    datacenter.wait("a whole object storage", bucket.whole, 400)
+    bucket.wait_until_whole()
     print(f"\nexpired certificate of {victim}: {problems}")
     assert unreadable == []
     assert any(host == victim and "certificate" in task for task, host in run.changed_tasks)

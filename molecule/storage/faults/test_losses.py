@@ -22,17 +22,9 @@ def container(datacenter: Any, host: str) -> str:
     return f"enlevohub-{datacenter.variables[host]['enlevohub_environment']}-{host}"
 
 
-def until_put(datacenter: Any, bucket: Bucket, seconds: float = 120) -> float:
+def until_put(bucket: Bucket) -> float:
     """Write small objects until one is accepted; returns the seconds it took."""
-
-    def put() -> bool:
-        try:
-            bucket.put(f"probe/until-{time.time_ns()}", b"1")
-        except RefusedError as error:
-            raise AssertionError(str(error)) from None
-        return True
-
-    return float(datacenter.wait("a write into the bucket", put, seconds, 0.1))
+    return bucket.put_within(f"probe/until-{time.time_ns()}", b"1", 120)
 
 
 def test_any_one_server_may_go(
@@ -45,7 +37,7 @@ def test_any_one_server_may_go(
     try:
         unreadable = bucket.wrong(written)
         reads = time.monotonic() - begin
-        until_put(datacenter, bucket)
+        until_put(bucket)
         gap = time.monotonic() - begin
         more = bucket.fill(f"probe/more-{time.time_ns()}", 50)
         bucket.repair()
@@ -55,7 +47,7 @@ def test_any_one_server_may_go(
         late = bucket.fill(f"probe/late-{time.time_ns()}", 50)
     finally:
         containers("start", container(datacenter, storage_server))
-    datacenter.wait("a whole object storage", bucket.whole, 400)
+    bucket.wait_until_whole()
     print(
         f"\n{storage_server} lost{' (it led)' if led else ''}: {OBJECTS} objects read within {reads:.1f} s, "
         f"writes after {gap:.1f} s, two copies again on the others after {repaired:.1f} s"
@@ -91,7 +83,7 @@ def test_two_servers_lost_give_clear_errors_and_nothing_is_corrupted(datacenter:
         for server in lost:
             datacenter.run(server, "systemctl start --no-block seaweedfs")
     begin = time.monotonic()
-    datacenter.wait("a whole object storage", bucket.whole, 400)
+    bucket.wait_until_whole()
     print(
         f"\n{' and '.join(lost)} lost: {len(refused)} of 3 writes refused ({refused[:1]}), an upload answered "
         f"{answer.status}, of the first 6 objects {6 - unreadable} were readable; "
@@ -101,7 +93,7 @@ def test_two_servers_lost_give_clear_errors_and_nothing_is_corrupted(datacenter:
     assert answer.status == 503
     assert others == 201
     assert any(server in problem for server in lost for problem in state["problems"])
-    until_put(datacenter, bucket)
+    until_put(bucket)
     assert bucket.wrong({**written, **accepted}) == []
     assert datacenter.get(done.photo).status == 200
     assert send(datacenter, done.token, done.project, picture(203)).status == 200
@@ -128,7 +120,7 @@ def test_refused_upload_leaves_neither_row_nor_object(datacenter: Any, bucket: B
     finally:
         for server in servers:
             datacenter.run(server, "systemctl start --no-block seaweedfs")
-    datacenter.wait("a whole object storage", bucket.whole, 400)
+    bucket.wait_until_whole()
     assert (answer.status, set(ready), login) == (503, {"200"}, 200)
     assert rows() == before
     assert datacenter.get(done.photo).status == 200
@@ -142,7 +134,7 @@ def test_loss_of_the_leading_database_loses_no_object(
     begin = time.monotonic()
     containers("kill", container(datacenter, leader))
     try:
-        until_put(datacenter, bucket)
+        until_put(bucket)
         gap = time.monotonic() - begin
         unreadable = bucket.wrong(written)
     finally:

@@ -44,7 +44,7 @@ def test_server_with_a_last_copy_is_not_cleared(datacenter: Any, bucket: Bucket)
         run = play(datacenter, "replace-storage", "-e", f"storage_server={other}", code=None)
     finally:
         datacenter.run(third, "systemctl start --no-block seaweedfs")
-    datacenter.wait("a whole object storage", bucket.whole, 400)
+    bucket.wait_until_whole()
     assert run.code != 0
     assert datacenter.run(other, "systemctl is-active seaweedfs") == "active"
     assert bucket.wrong(written) == []
@@ -58,7 +58,7 @@ def test_server_that_lost_its_disk_serves_again_and_no_object_lacks_a_copy(datac
         victim, "systemctl kill --signal=KILL seaweedfs; systemctl stop seaweedfs; rm -rf /var/lib/seaweedfs/*"
     )
     play(datacenter, "replace-storage", "-e", f"storage_server={victim}")
-    datacenter.wait("a whole object storage", bucket.whole, 400)
+    bucket.wait_until_whole()
     print(f"files of objects by server: {counts(bucket)}")
     assert bucket.wrong(written) == []
     assert Bucket(datacenter, names=[victim]).wrong(written) == []
@@ -76,7 +76,7 @@ def test_fourth_server_takes_its_part_and_gives_it_back(datacenter: Any, bucket:
         play(datacenter, "remove-storage", "-e", f"storage_server={NEWCOMER}")
         left = bucket.wrong(written)
     play(datacenter, "site")
-    datacenter.wait("a whole object storage", bucket.whole, 400)
+    bucket.wait_until_whole()
     print(f"files of objects by server with the fourth: {grown}; without: {counts(bucket)}")
     assert min(grown.values()) > 0
     assert left == []
