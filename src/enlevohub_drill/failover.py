@@ -36,7 +36,9 @@ FAULTS = (
     "etcd_loss",
     "standby_stop",
     "standby_partition",
+    "saturation",
 )
+RANDOM = tuple(fault for fault in FAULTS if fault != "saturation")
 LONG, MATRIX, CONTROL = "random", "matrix", "control"
 WHOLE_SECONDS = 240.0
 BEFORE_SECONDS = 3.0
@@ -138,17 +140,26 @@ def say(text: str) -> None:
 class Drill:
     """Runs faults on one site."""
 
-    def __init__(self, site: Site) -> None:
-        """Use a site; nothing is contacted yet."""
-        self.site, self.servers = site, site.servers
+    def __init__(self, site: Site, minutes: float) -> None:
+        """Use a site; nothing is contacted yet.
 
-    def run(self, fault: str, times: int, minutes: float, seed: int) -> list[Result]:
+        Args:
+            site: where.
+            minutes: how long random faults go on, or cores are busy.
+        """
+        self.site, self.servers, self.minutes = site, site.servers, minutes
+
+    def run(self, fault: str, times: int, seed: int) -> list[Result]:
         """Make what was asked for."""
         if fault == LONG:
-            return self.long(minutes, seed)
+            return self.long(seed)
         if fault == MATRIX:
             return self.matrix()
         return self.control() if fault == CONTROL else self.single(fault, times)
+
+    def faults(self, ledger: Ledger) -> Faults:
+        """Return the faults on this site, with the ledger of the writes."""
+        return Faults(self.servers, ledger, self.site.power, self.site.scope, self.minutes)
 
     def whole(self) -> float:
         """Wait until the cluster is whole; returns the seconds it took."""
@@ -162,7 +173,7 @@ class Drill:
         mark = len(ledger.writes)
         since = max(write.end for write in ledger.writes[-100:])
         say(f"{fault}: begins, the leader is {old}")
-        begin = Faults(self.servers, ledger, self.site.power, self.site.scope).known()[fault]()
+        begin = self.faults(ledger).known()[fault]()
         self.whole()
         rejoined = time.monotonic() - begin
         pause(AFTER_SECONDS)
@@ -179,15 +190,15 @@ class Drill:
             verdict = ledger.verdict()
         return [window.result(verdict) for window in windows]
 
-    def long(self, minutes: float, seed: int) -> list[Result]:
-        """Make random faults one after the other for some minutes, with one ledger."""
+    def long(self, seed: int) -> list[Result]:
+        """Make random faults one after the other, with one ledger."""
         order = random.Random(seed)
-        say(f"seed {seed}, {minutes:g} minutes")
+        say(f"seed {seed}, {self.minutes:g} minutes")
         windows: list[Window] = []
-        end = time.monotonic() + 60 * minutes
+        end = time.monotonic() + 60 * self.minutes
         with Ledger(self.servers, self.site.client, self.site.directory) as ledger:
             while time.monotonic() < end:
-                windows.append(self.one(order.choice(FAULTS), ledger))
+                windows.append(self.one(order.choice(RANDOM), ledger))
                 pause(order.uniform(0, 3))
             verdict = ledger.verdict()
         return [window.result(verdict) for window in windows]
@@ -206,7 +217,7 @@ class Drill:
         try:
             wait("replication without a synchronous standby", lambda: not self.servers.standby(), 30)
             with Ledger(self.servers, self.site.client, self.site.directory) as ledger:
-                faults = Faults(self.servers, ledger, self.site.power, self.site.scope)
+                faults = self.faults(ledger)
                 pause(BEFORE_SECONDS)
                 since = acknowledged(ledger.writes)[-1].end
                 faults.cut(standby)
@@ -312,13 +323,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fault", required=True, choices=[*FAULTS, LONG, MATRIX, CONTROL])
     parser.add_argument("--times", type=int, default=1, help="how often, with one ledger")
-    parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--minutes", type=float, default=15.0, help="of random and of saturation")
     parser.add_argument("--seed", type=int, default=0, help="seed of the order of random faults; 0: a new one")
     parser.add_argument("--plan", action="store_true", help="only tell what would happen")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what a fault took away must be given back
     site = Site.read(json.load(sys.stdin))
-    drill = Drill(site)
+    drill = Drill(site, given.minutes)
     try:
         if given.plan:
             print(plan(site, given.fault))
@@ -327,7 +338,7 @@ def main() -> int:
             raise ServerError(f"the cluster is not whole, so no drill: {site.servers.cluster()}")
         with helper(site.helper):
             seed = given.seed or random.SystemRandom().randrange(1, 10**6)
-            results = drill.run(given.fault, given.times, given.minutes, seed)
+            results = drill.run(given.fault, given.times, seed)
     except ServerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -23,6 +23,7 @@ UNCUT = (
     "iptables -w -F ENLEVOHUB_DRILL; iptables -w -X ENLEVOHUB_DRILL; "
     "systemctl stop enlevohub-drill-uncut.timer; systemctl reset-failed 'enlevohub-drill-*'; true"
 )
+IDLE = "systemctl stop 'enlevohub-drill-busy-*'"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Faults:
     ledger: Ledger
     power: Power
     scope: str
+    minutes: float
 
     def known(self) -> dict[str, Callable[[], float]]:
         """Return the faults by name."""
@@ -67,6 +69,7 @@ class Faults:
             "etcd_loss": self.etcd_loss,
             "standby_stop": self.standby_stop,
             "standby_partition": self.standby_partition,
+            "saturation": self.saturation,
         }
 
     def other_leader(self, old: str) -> None:
@@ -194,4 +197,22 @@ class Faults:
         finally:
             begin = time.monotonic()
             self.servers.run(standby, UNCUT)
+        return begin
+
+    def saturation(self) -> float:
+        """All cores of the database servers are busy for some minutes; nobody may take over."""
+        old, before = self.servers.leader(), self.timeline()
+        ends_itself = f"--property=RuntimeMaxSec={60 * self.minutes + HEALS_ITSELF_SECONDS:.0f}"
+        unit = f"--unit=enlevohub-drill-busy-$core {ends_itself}"
+        loop = "/bin/sh -c 'while :; do :; done'"
+        busy = f"for core in $(seq $(nproc)); do systemd-run --quiet --collect {unit} {loop} || exit 1; done"
+        try:
+            self.servers.each(self.servers.databases, busy)
+            pause(60 * self.minutes)
+            self.ledger.wait_for_writes(30)
+        finally:
+            begin = time.monotonic()
+            self.servers.each(self.servers.databases, IDLE)
+        if (self.servers.leader(), self.timeline()) != (old, before):
+            raise ServerError(f"busy cores alone made {self.servers.leader()} take over from {old}")
         return begin

@@ -1,4 +1,4 @@
-"""Every loss of one and two servers, and 15 minutes of random faults: long, so it is no part of `make test`."""
+"""Losses of one and two servers, 15 minutes of random faults, 10 of busy cores: long, so no part of `make test`."""
 
 from __future__ import annotations
 
@@ -43,3 +43,11 @@ def test_no_write_is_lost_in_fifteen_minutes_of_random_faults(datacenter: Any) -
     found = saved(datacenter, "random", "-e", "failover_drill_minutes=15")
     print("\n".join(f"{item['fault']:20} {item['gap_seconds']:7.2f} s" for item in found))
     assert {(item["lost"], item["overlap_seconds"]) for item in found} == {(0, 0)}
+
+
+def test_ten_minutes_of_busy_cores_make_no_failover(datacenter: Any) -> None:
+    datacenter.wait("a whole cluster", datacenter.whole, 240)
+    found = saved(datacenter, "saturation", "-e", "failover_drill_minutes=10")
+    print(f"longest time without a write: {found['gap_seconds']:.2f} s")
+    assert found["new_leader"] == found["old_leader"]
+    assert (found["lost"], found["overlap_seconds"]) == (0, 0)
