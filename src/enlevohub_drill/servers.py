@@ -145,8 +145,15 @@ class Servers:
         return next((item["name"] for item in self.cluster() if item["role"] == "sync_standby"), "")
 
     def whole(self) -> bool:
-        """Whether every server is a member and well, one leads, and a synchronous standby streams."""
-        members = {item["name"]: (item["role"], item["state"]) for item in self.cluster()}
+        """Whether every server is a member and well, one leads, and a synchronous standby streams, as each server says.
+
+        A server that comes back from a cut tells for a moment what was before the cut.
+        """
+        return all(self.seen_whole(self.cluster([name])) for name in self.databases)
+
+    def seen_whole(self, cluster: list[dict[str, Any]]) -> bool:
+        """Whether the members of the cluster, as one server knows them, are all there and well."""
+        members = {item["name"]: (item["role"], item["state"]) for item in cluster}
         states = sorted(members.values())
         well = all(state in (("leader", "running"), ("sync_standby", "streaming")) for state in states)
         return well and set(members) == set(self.databases) and [role for role, _ in states].count("leader") == 1
