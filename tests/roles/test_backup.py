@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.util
 import json
+import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 from types import ModuleType
@@ -186,6 +187,8 @@ def test_settings_of_a_recovery_are_taken_out_and_others_stay(program: ModuleTyp
         ("ERROR: [029]: unable to load info file '/x/archive.info'", "vault_backup_passphrase"),
         ("ERROR: [049]: timeout connecting to '10.0.0.1:8432'", "does not answer"),
         ("ERROR: [028]: backup and archive info files exist but do not match the database", "playbooks/restore.yml"),
+        ("ERROR: [039]: HTTP request failed with 403 (Forbidden):", "backup_s3_secret"),
+        ("ERROR: [095]: unable to verify certificate presented by '10.0.0.1:443'", "base_ca_certificates"),
         ("FATAL:  recovery ended before configured recovery target was reached", "earlier"),
     ],
 )
@@ -226,14 +229,58 @@ def test_one_host_makes_the_backups(
     assert host.is_turn() == turn
 
 
-def test_stanza_is_left_alone_while_a_backup_is_made(program: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_program_that_hangs_is_told_with_what_it_said(program: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = b"WARN: unable to check pg-2: [HostConnectError] timeout connecting to '10.0.0.2:8432'"
+
+    def hang(*_: Any, **__: Any) -> None:
+        raise subprocess.TimeoutExpired(["pgbackrest"], 5, said)
+
+    monkeypatch.setattr(program.subprocess, "run", hang)
+    with pytest.raises(program.BackupError, match="stanza-create' does not end within 5 s") as raised:
+        program.Host({**SETTINGS}).run(["pgbackrest", "stanza-create"], 5)
+    assert "does not answer: systemctl status pgbackrest there" in str(raised.value)
+
+
+HELD = """WARN: unable to check pg-1: [LockAcquireError] raised from remote-0 tls protocol: unable to acquire lock
+      HINT: is another pgBackRest process running?
+ERROR: [056]: unable to find primary cluster - cannot proceed
+"""
+STANZA_CODES = {"missing": 1, "without a backup": 2, "good": 0}
+
+
+@pytest.mark.parametrize("stanza", ["without a backup", "good"])
+def test_stanza_is_left_alone_while_another_has_its_lock(
+    program: ModuleType, monkeypatch: pytest.MonkeyPatch, stanza: str
+) -> None:
     host = program.Host({**SETTINGS, "runner": True, "member": False})
 
-    def refuse(*_: Any, **__: Any) -> str:
-        raise program.BackupError("ERROR: [050]: unable to acquire lock on file 'x'")
+    def answer(command: str, *_: Any, **__: Any) -> str:
+        if command == "info":
+            return json.dumps([{"status": {"code": STANZA_CODES[stanza]}}])
+        raise program.BackupError(program.explained(HELD))
 
-    monkeypatch.setattr(host, "pgbackrest", refuse)
-    assert host.keep() == {"changed": False, "actions": ["a backup is being made, so there is a stanza"]}
+    monkeypatch.setattr(host, "pgbackrest", answer)
+    (action,) = host.keep()["actions"]
+    assert action.endswith("so there is a stanza")
+
+
+def test_stanza_is_made_when_the_archiver_of_before_has_let_the_lock_go(
+    program: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = program.Host({**SETTINGS, "runner": True, "member": False})
+    tries = iter([HELD, HELD, ""])
+
+    def answer(command: str, *_: Any, **__: Any) -> str:
+        if command == "info":
+            return json.dumps([{"status": {"code": STANZA_CODES["missing"]}}])
+        if said := next(tries):
+            raise program.BackupError(program.explained(said))
+        return "stanza-create command end: completed successfully"
+
+    monkeypatch.setattr(host, "pgbackrest", answer)
+    monkeypatch.setattr(program.time, "sleep", lambda _: None)
+    assert host.make_stanza()
+    assert list(tries) == []
 
 
 def test_failed_activation_leaves_the_old_data_in_place(

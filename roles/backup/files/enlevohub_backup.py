@@ -34,6 +34,11 @@ from typing import Any
 
 SETTINGS = Path("/etc/enlevohub/backup.json")
 SENTINEL = "enlevohub_sentinel"
+LOCKED = "unable to acquire lock"
+STANZA_SECONDS = 300.0
+"""pgBackRest gives a member that does not answer a minute, each time it needs it."""
+LOCK_SECONDS = 180.0
+"""Longer than one try to archive WAL takes, also by the settings of before to a repository that does not answer."""
 RECOVERY = re.compile(r"^\s*(restore_command|recovery_\w+|primary_\w+|archive_cleanup_command)\s*=", re.IGNORECASE)
 # What recovery wants to be no smaller than on the server that wrote the WAL; pg_controldata tells.
 SIZES = {
@@ -61,14 +66,21 @@ CAUSES = (
         "the repository belongs to another database with this name. After the loss of all database servers that is "
         "right: playbooks/restore.yml brings the data back. Else set backup_stanza to a new name",
     ),
-    (r"unable to acquire lock", "another backup is being made: wait for its end"),
+    (LOCKED, "a backup is being made, or WAL is on its way to the repository: wait for its end"),
     (r"No space left", "the file system of the repository is full: enlarge it, or lower repo1-retention-full"),
     (
         r"unable to find primary|unable to find .*standby",
         "no member of the cluster is the leader now: patronictl list",
     ),
     (r"recovery ended before configured recovery target", "the archive ends before the target: choose an earlier one"),
-    (r"AccessDenied|InvalidAccessKey|SignatureDoesNotMatch|NoSuchBucket", "the bucket refuses: see backup_s3"),
+    (
+        r"failed with 403|AccessDenied|InvalidAccessKey|SignatureDoesNotMatch|NoSuchBucket",
+        "the bucket refuses: see backup_s3, backup_s3_access_key and backup_s3_secret",
+    ),
+    (
+        r"unable to verify certificate|unable to find hostname .* in certificate",
+        "the certificate is none for this name of an authority that this host knows: see base_ca_certificates",
+    ),
 )
 
 
@@ -79,7 +91,7 @@ class BackupError(Exception):
 def explained(said: str) -> str:
     """Return what a program said, shortened, with the likely cause when it is known."""
     lines = [line for line in said.strip().splitlines() if line.strip()]
-    wrong = [line for line in lines if re.search(r"ERROR|HINT|FATAL", line)] or lines[-6:]
+    wrong = [line for line in lines if re.search(f"ERROR|HINT|FATAL|{LOCKED}", line)] or lines[-6:]
     cause = next((cause for pattern, cause in CAUSES if re.search(pattern, said, re.IGNORECASE)), "")
     return "\n".join(wrong[-8:]) + (f"\nLikely cause: {cause}" if cause else "")
 
@@ -157,7 +169,10 @@ class Host:
                 env={**os.environ, **(environment or {})},
             )
         except subprocess.TimeoutExpired as error:
-            raise BackupError(f"'{command[0]}' does not end within {timeout:g} s") from error
+            said = b"".join(part for part in (error.stdout, error.stderr) if part).decode(errors="replace")
+            raise BackupError(
+                f"'{' '.join(command[:6])}' does not end within {timeout:g} s\n{explained(said)}"
+            ) from error
         if done.returncode != 0:
             raise BackupError(
                 f"'{' '.join(command[:6])}' failed with {done.returncode}:\n{explained(done.stdout + done.stderr)}"
@@ -237,19 +252,39 @@ class Host:
         """Make the stanza when it is missing, begin a first backup when there is none; returns what was done."""
         actions: list[str] = []
         try:
-            said = self.pgbackrest("stanza-create", "--log-level-console=info")
+            if self.make_stanza():
+                actions.append("stanza made")
         except BackupError as error:
-            if "unable to acquire lock" in str(error):
-                return ["a backup is being made, so there is a stanza"]
+            if LOCKED in str(error) and self.has_stanza():
+                return ["a backup is being made, or WAL is on its way, so there is a stanza"]
             raise
-        if "already exists" not in said:
-            actions.append("stanza made")
         unit = "enlevohub-backup@full.service"
         asked = subprocess.run(["systemctl", "is-active", unit], capture_output=True, text=True, check=False)
         if not self.backups() and asked.stdout.strip() not in ("active", "activating"):
             subprocess.run(["systemctl", "start", "--no-block", unit], check=True)
             actions.append("first backup begun")
         return actions
+
+    def make_stanza(self) -> bool:
+        """Make the stanza; returns whether it was missing.
+
+        Without one nobody but an archiver with the settings of before can have the lock: that is waited for.
+        Raises BackupError.
+        """
+        end = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                return "already exists" not in self.pgbackrest(
+                    "stanza-create", "--log-level-console=info", timeout=STANZA_SECONDS
+                )
+            except BackupError as error:
+                if LOCKED not in str(error) or time.monotonic() > end or self.has_stanza():
+                    raise
+            time.sleep(2)
+
+    def has_stanza(self) -> bool:
+        """Whether the repository can be read and has the stanza."""
+        return self.info()["status"]["code"] in (0, 2)
 
     def last_change(self) -> float:
         """Return when the configuration of pgBackRest or the certificate changed last."""
