@@ -5,9 +5,7 @@ The tests run in this order. Figures are printed.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import secrets
 import socket
 import subprocess
@@ -20,93 +18,26 @@ from typing import Any
 import pytest
 import yaml
 
-from enlevohub_bench_api.servers import Redis, free_port
+from enlevohub_bench_api.servers import Redis
+from enlevohub_drill.foreign import ForeignBucket, address_for
 from enlevohub_drill.photos import Work, upload, work
-from enlevohub_drill.site import BIN, ROOT, Datacenter
-from enlevohub_drill.storage import S3Error, s3
+from enlevohub_drill.site import ROOT, Datacenter
 
 NAME = "server1"
 DIRECTORY = "/var/lib/enlevohub/storage"
 BUCKET = "obras"
-START_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
 def address(datacenter: Datacenter) -> str:
     """The address by which the servers of the lab reach this machine."""
-    found = subprocess.run(
-        ["ip", "-json", "route", "get", datacenter.address("app1")], check=True, capture_output=True, text=True
-    )
-    return str(json.loads(found.stdout)[0]["prefsrc"])
-
-
-class Bucket:
-    """A bucket of an S3 service that is a process of this machine."""
-
-    def __init__(self, address: str, directory: Path) -> None:
-        """Start the service and make the bucket."""
-        self.keys = (f"AK{secrets.token_hex(8)}", secrets.token_hex(20))
-        actions = ["Admin", "Read", "Write", "List"]
-        credentials = [{"accessKey": self.keys[0], "secretKey": self.keys[1]}]
-        identities = {"identities": [{"name": "enlevohub", "credentials": credentials, "actions": actions}]}
-        config = directory / "identities.json"
-        config.write_text(json.dumps(identities))
-        port = free_port(address)
-        self.endpoint = f"http://{address}:{port}"
-        ports = {
-            name: free_port(address)
-            for part in ("master", "volume", "filer")
-            for name in (f"{part}.port", f"{part}.port.grpc")
-        }
-        options = {
-            **ports,
-            "dir": directory,
-            "ip": address,
-            "ip.bind": address,
-            "master.volumeSizeLimitMB": 64,
-            "master.telemetry": "false",
-            "volume.max": 8,
-            "volume.minFreeSpacePercent": 0,
-            "filer": "true",
-            "s3": "true",
-            "s3.port": port,
-            "s3.port.grpc": free_port(address),
-            "s3.port.iceberg": 0,
-            "s3.port.lance": 0,
-            "s3.config": config,
-        }
-        self._log = directory / "log"
-        with self._log.open("wb") as log:
-            words = [f"-{key}={value}" for key, value in options.items()]
-            self._process = subprocess.Popen(
-                [str(BIN / "weed"), "-logtostderr=true", "server", *words], cwd=directory, stdout=log, stderr=log
-            )
-
-    def wait(self) -> None:
-        """Wait until the bucket is made."""
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end and self._process.poll() is None:
-            with contextlib.suppress(S3Error):
-                if self.ask("PUT", BUCKET)[0] == 200 and self.ask("PUT", f"{BUCKET}/ready", b"1")[0] == 200:
-                    return
-            time.sleep(0.2)
-        raise AssertionError(f"the S3 service does not start: {self._log.read_text()[-2000:]}")
-
-    def ask(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:
-        """Send a signed request."""
-        found: tuple[int, bytes] = s3.request(self.endpoint, method, target, self.keys, body)
-        return found
-
-    def stop(self) -> None:
-        """End the service."""
-        self._process.kill()
-        self._process.wait(30)
+    return address_for(datacenter)
 
 
 @pytest.fixture(scope="module")
-def bucket(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+def bucket(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForeignBucket]:
     """A bucket of somebody else."""
-    found = Bucket(address, tmp_path_factory.mktemp("s3"))
+    found = ForeignBucket(address, tmp_path_factory.mktemp("s3"), BUCKET)
     try:
         found.wait()
         yield found
@@ -121,7 +52,9 @@ def given(path: Path, **values: Any) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def external(bucket: Bucket, arguments: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+def external(
+    bucket: ForeignBucket, arguments: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, ...]:
     """What an operator writes into the inventory so that uploads go into the bucket."""
     path = tmp_path_factory.mktemp("values") / "storage.yml"
     return arguments + given(
@@ -159,7 +92,7 @@ def test_wrong_key_of_the_bucket_is_told_before_anything_changes(
 
 
 def test_files_move_into_the_bucket_while_users_upload(
-    server: Datacenter, company: Work, bucket: Bucket, external: tuple[str, ...]
+    server: Datacenter, company: Work, bucket: ForeignBucket, external: tuple[str, ...]
 ) -> None:
     photos, done = [company.photo], threading.Event()
     problems: list[str] = []
@@ -186,7 +119,7 @@ def test_files_move_into_the_bucket_while_users_upload(
     assert problems == []
     assert 1 < len(old) < len(photos)
     assert {url: server.get(url).status for url in photos} == dict.fromkeys(photos, 200)
-    found = {key: bucket.ask("GET", f"{BUCKET}/{key}") for key in old}
+    found = {key: bucket.ask("GET", key) for key in old}
     assert {key: (status, hashlib.sha256(body).hexdigest()) for key, (status, body) in found.items()} == {
         key: (200, digest) for key, digest in old.items()
     }
