@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 import pytest
 
+from enlevohub_drill.backups import backups_of, confirm, is_archived, rows, status, write
 from enlevohub_drill.site import ROOT
 
 WRONG = "PGBACKREST_REPO1_CIPHER_PASS=not-the-passphrase-of-the-repository"
@@ -19,45 +19,9 @@ def repository(datacenter: Any) -> str:
     return str(name)
 
 
-def confirm(datacenter: Any) -> str:
-    """Return the confirmation for this cluster."""
-    return f"confirm=enlevohub-{datacenter.inventory.name}"
-
-
-def status(datacenter: Any, server: str) -> Any:
-    """Return what a host tells about backup and archive."""
-    return json.loads(datacenter.run(server, "enlevohub-backup status"))
-
-
 def backups(datacenter: Any) -> list[Any]:
     """Return the backups of the repository."""
-    text = datacenter.run(repository(datacenter), "cd / && sudo -u postgres pgbackrest info --output=json")
-    found: list[Any] = json.loads(text)[0]["backup"]
-    return found
-
-
-def write(datacenter: Any) -> tuple[str, str]:
-    """Write a known row on the leader; returns its name and a moment after it."""
-    name = uuid.uuid4().hex
-    leader = datacenter.leader()
-    datacenter.sql(leader, "create table if not exists known (name text)", "postgres")
-    datacenter.sql(leader, f"insert into known values ('{name}')", "postgres")
-    return name, datacenter.sql(leader, "select clock_timestamp()", "postgres")
-
-
-def is_archived(datacenter: Any) -> bool:
-    """Whether a segment that is closed now has reached the repository."""
-    leader = datacenter.leader()
-    write(datacenter)
-    segment = datacenter.sql(leader, "select pg_walfile_name(pg_switch_wal())", "postgres")
-    question = f"select left(last_archived_wal, 24) >= '{segment}' from pg_stat_archiver"
-    datacenter.wait(f"{segment} in the archive", lambda: datacenter.sql(leader, question, "postgres") == "t", 120)
-    return True
-
-
-def rows(datacenter: Any, server: str) -> set[str]:
-    """Return the known rows on a server."""
-    return set(datacenter.sql(server, "select name from known", "postgres").splitlines())
+    return backups_of(datacenter, repository(datacenter))
 
 
 def test_nothing_is_wrong_after_the_first_converge(datacenter: Any) -> None:
