@@ -24,6 +24,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 PLAYBOOK_LIMIT = 1500.0
+TLS_REFUSED = (35, 55, 56)
+"""What curl ends with where a server refuses its TLS: in the handshake, while it sends, or while it waits."""
 
 
 def program(*words: str, seconds: float = 300) -> subprocess.CompletedProcess[str]:

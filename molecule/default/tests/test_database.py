@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from enlevohub_drill.site import TLS_REFUSED
+
 PKI = "/etc/enlevohub/pki"
 
 
@@ -57,7 +59,7 @@ def test_postgresql_refuses_a_plain_connection(datacenter: Any, database_server:
 
 def test_patroni_api_refuses_a_client_without_certificate(datacenter: Any, database_server: str) -> None:
     url = f"https://{datacenter.address(database_server)}:8008/patroni"
-    assert datacenter.host(database_server).run(f"curl -sS --cacert {PKI}/ca.crt {url}").rc in (35, 56)
+    assert datacenter.host(database_server).run(f"curl -sS --cacert {PKI}/ca.crt {url}").rc in TLS_REFUSED
 
 
 @pytest.mark.parametrize(("key", "value"), [("synchronous_mode", "true"), ("failsafe_mode", "true"), ("ttl", "20")])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from enlevohub_drill.site import TLS_REFUSED
+
 PKI = "/etc/enlevohub/pki"
 CERTIFICATE = f"--cacert {PKI}/ca.crt --cert {PKI}/host.crt --key {PKI}/host.key"
 
@@ -21,7 +23,7 @@ def test_etcd_has_one_member_per_server(datacenter: Any) -> None:
 
 def test_etcd_refuses_a_client_without_certificate(datacenter: Any, etcd_server: str) -> None:
     url = f"https://{datacenter.address(etcd_server)}:2379/health"
-    assert datacenter.host(etcd_server).run(f"curl -sS --cacert {PKI}/ca.crt {url}").rc in (35, 56)
+    assert datacenter.host(etcd_server).run(f"curl -sS --cacert {PKI}/ca.crt {url}").rc in TLS_REFUSED
 
 
 def test_etcd_refuses_plain_http(datacenter: Any, etcd_server: str) -> None:
