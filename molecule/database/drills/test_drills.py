@@ -13,7 +13,7 @@ import pytest
 
 from enlevohub_drill.failover import CONTROL, FAULTS
 
-STAYS = ("patroni_kill", "etcd_loss", "standby_stop", "standby_partition")
+STAYS = ("patroni_kill", "etcd_loss", "standby_stop", "standby_partition", "saturation")
 
 
 def drill(datacenter: Any, fault: str, *more: str, code: int = 0) -> Any:
@@ -31,7 +31,7 @@ def drill(datacenter: Any, fault: str, *more: str, code: int = 0) -> Any:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_no_acknowledged_write_is_lost(datacenter: Any, fault: str) -> None:
     datacenter.wait("a whole cluster", datacenter.whole, 240)
-    found = drill(datacenter, fault)
+    found = drill(datacenter, fault, "-e", "failover_drill_minutes=1")  # of saturation; more of it in `long`
     assert found["acked"] > 100
     assert (found["lost"], found["overlap_seconds"]) == (0, 0)
     assert (found["old_leader"] == found["new_leader"]) == (fault in STAYS)
