@@ -173,6 +173,7 @@ def test_upgrade_brings_every_server_to_the_newest_version_and_loses_nothing(
 
 
 def test_standby_is_added_without_an_outage(datacenter: Datacenter, servers: Servers) -> None:
+    datacenter.playbook(playbook="playbooks/docker.yml")  # for the backend, which learns the standby's address
     before, leader = started(datacenter), datacenter.leader()
     refused = datacenter.playbook("-e", f"standby={leader}", playbook=ADD, code=2)
     assert f"{leader} leads" in refused.output
