@@ -251,13 +251,11 @@ class Host:
     def keep_stanza(self) -> list[str]:
         """Make the stanza when it is missing, begin a first backup when there is none; returns what was done."""
         actions: list[str] = []
-        try:
-            if self.make_stanza():
-                actions.append("stanza made")
-        except BackupError as error:
-            if LOCKED in str(error) and self.has_stanza():
-                return ["a backup is being made, or WAL is on its way, so there is a stanza"]
-            raise
+        made = self.make_stanza()
+        if made is None:
+            return ["a backup is being made, or WAL is on its way, so there is a stanza"]
+        if made:
+            actions.append("stanza made")
         unit = "enlevohub-backup@full.service"
         asked = subprocess.run(["systemctl", "is-active", unit], capture_output=True, text=True, check=False)
         if not self.backups() and asked.stdout.strip() not in ("active", "activating"):
@@ -265,10 +263,10 @@ class Host:
             actions.append("first backup begun")
         return actions
 
-    def make_stanza(self) -> bool:
-        """Make the stanza; returns whether it was missing.
+    def make_stanza(self) -> bool | None:
+        """Make the stanza; returns whether it was missing, None when there is one and another has its lock.
 
-        Without one nobody but an archiver with the settings of before can have the lock: that is waited for.
+        Without a stanza nobody but an archiver with the settings of before can have the lock: that is waited for.
         Raises BackupError.
         """
         end = time.monotonic() + LOCK_SECONDS
@@ -278,13 +276,13 @@ class Host:
                     "stanza-create", "--log-level-console=info", timeout=STANZA_SECONDS
                 )
             except BackupError as error:
-                if LOCKED not in str(error) or time.monotonic() > end or self.has_stanza():
+                if LOCKED not in str(error):
+                    raise
+                if self.info()["status"]["code"] in (0, 2):  # good, or without a backup
+                    return None
+                if time.monotonic() > end:
                     raise
             time.sleep(2)
-
-    def has_stanza(self) -> bool:
-        """Whether the repository can be read and has the stanza."""
-        return self.info()["status"]["code"] in (0, 2)
 
     def last_change(self) -> float:
         """Return when the configuration of pgBackRest or the certificate changed last."""
