@@ -108,9 +108,14 @@ class Faults:
         ready = f"curl -fsS --max-time 2 --cacert {PKI}/ca.crt --cert {PKI}/host.crt --key {PKI}/host.key"
         url = f"https://{self.servers.all[old].service}:{self.servers.restapi_port}/primary"
         wait("the API of the new Patroni", lambda: self.servers.attempt(old, f"{ready} {url}").returncode == 0, 60)
-        if (self.servers.leader(), self.timeline()) != (old, before):
-            raise ServerError(f"Patroni alone was killed on {old}, and {self.servers.leader()} took over")
+        self.nobody_took_over(old, before, f"Patroni alone was killed on {old}")
         return begin
+
+    def nobody_took_over(self, leader: str, timeline: int, fault: str) -> None:
+        """Raise ServerError unless the leader is the one of before, and never gave up meanwhile."""
+        now = self.servers.leader()
+        if (now, self.timeline()) != (leader, timeline):
+            raise ServerError(f"{fault}, and {now} took over")
 
     def host_stop(self) -> float:
         """The server of the leader loses its power."""
@@ -213,6 +218,5 @@ class Faults:
         finally:
             begin = time.monotonic()
             self.servers.each(self.servers.databases, IDLE)
-        if (self.servers.leader(), self.timeline()) != (old, before):
-            raise ServerError(f"busy cores alone made {self.servers.leader()} take over from {old}")
+        self.nobody_took_over(old, before, f"all cores were busy, {old} led")
         return begin
