@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import itertools
 import os
 import secrets
 import shutil
@@ -13,34 +12,16 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+
+from enlevohub_lab.ports import free_port
 
 HOST = "127.0.0.1"
 START_LIMIT = 60.0
 STOP_LIMIT = 30.0
 # No vacuum and no checkpoint of its own accord: neither would hit all contenders alike.
 POSTGRES_SETTINGS = {"autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "4GB"}
-
-
-def listening_ports() -> Iterator[int]:
-    """Give the ports that the kernel never gives to an outgoing connection, round and round."""
-    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split())
-    ports = [*range(10240, first), *range(last + 1, 65536)]
-    begin = os.getpid() * 64 % len(ports)
-    return itertools.cycle(ports[begin:] + ports[:begin])
-
-
-_ports = listening_ports()
-
-
-def free_port(address: str = HOST) -> int:
-    """Return a port of an address of this machine that nothing listens on now and that was not returned before."""
-    for port in _ports:
-        with socket.socket() as listener, suppress(OSError):
-            listener.bind((address, port))
-            return port
-    raise AssertionError("the ports never end")
 
 
 def find_postgres() -> Path:

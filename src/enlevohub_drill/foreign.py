@@ -10,9 +10,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from enlevohub_bench_api.servers import free_port
 from enlevohub_drill.site import BIN, Datacenter
 from enlevohub_drill.storage import S3Error, s3
+from enlevohub_lab.ports import free_port
 from enlevohub_lab.power import server_certificate
 from enlevohub_secrets.authority import CERTIFICATE, KEY, make_authority
 

@@ -16,8 +16,8 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any
 
-from enlevohub_bench_api.servers import free_port
 from enlevohub_drill.site import ROOT, Datacenter
+from enlevohub_lab.ports import free_port
 
 PORT = 8333
 ELECTION_LIMIT = 30.0

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service.support import Api, Postgres, free_port, running, wait_until
+from enlevohub_lab.ports import free_port
+
+from service.support import Api, Postgres, running, wait_until
 
 PASSWORD = "r3dis-pa55"
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import httpx
 import obstore
+from enlevohub_lab.ports import free_port
 from obstore.store import S3Store
 
-from service.support import free_port, wait_until
+from service.support import wait_until
 
 ACCESS_KEY = "AKIDTESTS0001"
 SECRET_KEY = "sk-9f3b7c1d5e8a2046"

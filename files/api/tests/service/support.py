@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
-import itertools
 import json
 import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+from enlevohub_lab.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 JWT_SECRET = "0f5a3c7e9b1d2f4a6c8e0b2d4f6a8c0e"
@@ -37,30 +36,6 @@ PROJECT = {
         "zipCode": "59000000",
     },
 }
-
-
-def _listening_ports() -> Iterator[int]:
-    """Give the ports that the kernel never gives to an outgoing connection, round and round.
-
-    A port of the kernel's own choice is one of those it gives to connections: one of them may have it before the server
-    that it was chosen for.
-    """
-    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
-    ports = [*range(10240, first), *range(last + 1, 65536)]
-    begin = os.getpid() * 64 % len(ports)
-    return itertools.cycle(ports[begin:] + ports[:begin])
-
-
-_PORTS = _listening_ports()
-
-
-def free_port() -> int:
-    """Give a port that nothing listens on now and that was not given before."""
-    for port in _PORTS:
-        with socket.socket() as listener, suppress(OSError):
-            listener.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("the ports never end")
 
 
 @contextmanager

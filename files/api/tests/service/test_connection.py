@@ -9,11 +9,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from enlevohub_lab.ports import free_port
 
 from enlevohub_api.database import TCP_USER_TIMEOUT_MS, NoLeader, connect_leader, tls_context
 from enlevohub_api.dsn import parse_dsn
 from enlevohub_api.sql import instant
-from service.support import Api, Postgres, free_port, running
+from service.support import Api, Postgres, running
 
 pytestmark = pytest.mark.postgres
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from enlevohub_lab.ports import free_port
 
-from service.support import Account, Api, Postgres, free_port, run_cli, running, wait_until
+from service.support import Account, Api, Postgres, run_cli, running, wait_until
 
 pytestmark = pytest.mark.postgres
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from enlevohub_lab.ports import free_port
 
 from enlevohub_api.migrate import LOCK_KEY, REVISIONS, SCHEMA_REVISION
-from service.support import Api, Postgres, free_port, register, run_cli, running, wait_until
+from service.support import Api, Postgres, register, run_cli, running, wait_until
 
 pytestmark = pytest.mark.postgres
 

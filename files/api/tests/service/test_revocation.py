@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from enlevohub_lab.ports import free_port
 
 from service.mail_support import make_certificate
 from service.redis_support import BREAKS, Pair, RedisProcess, Wire, master, replica, sentinel, two_copies
@@ -19,7 +20,6 @@ from service.support import (
     Account,
     Api,
     Postgres,
-    free_port,
     login,
     refresh,
     register,
