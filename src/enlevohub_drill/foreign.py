@@ -28,7 +28,7 @@ def address_for(datacenter: Datacenter) -> str:
 
 
 class ForeignBucket:
-    """A bucket of that service.
+    """A bucket of that service; as a context it is there from begin to end.
 
     Attributes:
         name: its name.
@@ -77,6 +77,19 @@ class ForeignBucket:
             words = [f"-{key}={value}" for key, value in options.items()]
             command = [str(BIN / "weed"), "-logtostderr=true", "server", *words]
             self._process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log)
+
+    def __enter__(self) -> ForeignBucket:
+        """Wait until the bucket is there; an exception ends the service."""
+        try:
+            self.wait()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the service."""
+        self.stop()
 
     def wait(self) -> None:
         """Wait until the bucket is made.

@@ -37,6 +37,12 @@ def program(*words: str, seconds: float = 300) -> subprocess.CompletedProcess[st
     )
 
 
+def extra_vars(path: Path, **values: Any) -> tuple[str, str]:
+    """Write variables to a file; return the arguments that give them to ansible-playbook."""
+    path.write_text(yaml.safe_dump(values))
+    return ("--extra-vars", f"@{path}")
+
+
 @dataclass
 class Answer:
     """An HTTP answer."""
@@ -172,6 +178,14 @@ class Datacenter:
         """Whether the cluster has a leader and a streaming synchronous standby."""
         state = sorted((member["Role"], member["State"]) for member in self.cluster())
         return state == [("Leader", "running"), ("Sync Standby", "streaming")]
+
+    def switchover(self) -> str:
+        """Move the leader, wait for a whole cluster, and return the name of the leader that was."""
+        before = self.leader()
+        self.run(before, "patronictl -c /etc/patroni/config.yml switchover --force")
+        self.wait("a whole cluster", self.whole, 240)
+        assert self.leader() != before
+        return before
 
     def pools(self) -> list[dict[str, Any]]:
         """Return every member of the load balancer's pools with its state."""

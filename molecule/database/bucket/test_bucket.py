@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from enlevohub_drill.backups import backups_of, confirm, is_archived, rows, status, write
 from enlevohub_drill.foreign import ForeignBucket, address_for
-from enlevohub_drill.site import ROOT, Datacenter, PlaybookRun
+from enlevohub_drill.site import ROOT, Datacenter, PlaybookRun, extra_vars
 
 Play = Callable[..., PlaybookRun]
 
@@ -22,30 +21,26 @@ Play = Callable[..., PlaybookRun]
 def bucket(datacenter: Datacenter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForeignBucket]:
     """The bucket; its TLS has an authority of its own."""
     address, directory = address_for(datacenter), tmp_path_factory.mktemp("s3")
-    found = ForeignBucket(address, directory, f"backup-{datacenter.inventory.name.replace('_', '-')}", tls=True)
-    try:
-        found.wait()
+    name = f"backup-{datacenter.inventory.name.replace('_', '-')}"
+    with ForeignBucket(address, directory, name, tls=True) as found:
         yield found
-    finally:
-        found.stop()
 
 
 @pytest.fixture(scope="module")
 def play(datacenter: Datacenter, bucket: ForeignBucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
     """Runs a playbook with what an operator writes into the inventory; afterwards the repository host is used again."""
-    path = tmp_path_factory.mktemp("values") / "backup.yml"
-    values = {
-        "backup_repository": "s3",
-        "backup_s3": {"endpoint": bucket.endpoint.removeprefix("https://"), "bucket": bucket.name, "uri_style": "path"},
-        "backup_s3_access_key": bucket.keys[0],
-        "backup_s3_secret": bucket.keys[1],
-        "base_ca_certificates": {"foreign": bucket.authority},
-    }
-    path.write_text(yaml.safe_dump(values))
+    values = extra_vars(
+        tmp_path_factory.mktemp("values") / "backup.yml",
+        backup_repository="s3",
+        backup_s3={"endpoint": bucket.endpoint.removeprefix("https://"), "bucket": bucket.name, "uri_style": "path"},
+        backup_s3_access_key=bucket.keys[0],
+        backup_s3_secret=bucket.keys[1],
+        base_ca_certificates={"foreign": bucket.authority},
+    )
 
     def run(playbook: str, *arguments: str, code: int | None = 0) -> PlaybookRun:
         """Only the database servers: with a bucket there is no repository host."""
-        given = ("--limit", "database_servers", "--extra-vars", f"@{path}", *arguments)
+        given = ("--limit", "database_servers", *values, *arguments)
         return datacenter.playbook(*given, playbook=f"playbooks/{playbook}.yml", code=code)
 
     yield run
@@ -62,9 +57,8 @@ def test_wrong_key_is_told_by_the_name_of_its_variable(datacenter: Datacenter, p
     datacenter.wait("a whole cluster", datacenter.whole, 240)
     for playbook in ("base", "firewall"):
         play(playbook)
-    wrong = tmp_path / "wrong.yml"
-    wrong.write_text(yaml.safe_dump({"backup_s3_secret": secrets.token_hex(20)}))
-    run = play("database", "--extra-vars", f"@{wrong}", code=None)
+    wrong = extra_vars(tmp_path / "wrong.yml", backup_s3_secret=secrets.token_hex(20))
+    run = play("database", *wrong, code=None)
     assert run.code != 0
     assert "backup_s3" in run.output
 
@@ -90,10 +84,8 @@ def test_objects_are_encrypted(bucket: ForeignBucket) -> None:
 
 
 def test_backups_and_archive_follow_a_switchover(datacenter: Datacenter, play: Play) -> None:
-    before, count = datacenter.leader(), len(backups_of(datacenter, datacenter.leader()))
-    datacenter.run(before, "patronictl -c /etc/patroni/config.yml switchover --force")
-    datacenter.wait("a whole cluster", datacenter.whole, 240)
-    assert datacenter.leader() != before
+    count = len(backups_of(datacenter, datacenter.leader()))
+    before = datacenter.switchover()
     assert is_archived(datacenter)
     play("backup")
     assert len(backups_of(datacenter, before)) == count + 1

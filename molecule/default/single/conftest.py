@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from enlevohub_drill.cases import blank_server
-from enlevohub_drill.site import BIN, ROOT, Datacenter, program, resolve
+from enlevohub_drill.site import BIN, ROOT, Datacenter, extra_vars, program, resolve
 
 NAME = "server1"
 INVENTORY = ROOT / "inventories" / "single"
@@ -59,9 +59,7 @@ def arguments(datacenter: Datacenter, blank: str, compose_port: int) -> tuple[st
         # What files/compose.yaml publishes beside it.
         "firewall_further_services": [{"name": "compose.yaml", "ports": [compose_port], "anywhere": True}],
     }
-    path = state / "single.yml"
-    path.write_text(yaml.safe_dump(values))
-    return ("--extra-vars", f"@{path}")
+    return extra_vars(state / "single.yml", **values)
 
 
 @pytest.fixture(scope="session")

@@ -13,15 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from enlevohub_bench_api.servers import Redis
 from enlevohub_drill.foreign import ForeignBucket, address_for
 from enlevohub_drill.photos import Work, upload, work
-from enlevohub_drill.site import ROOT, Datacenter
+from enlevohub_drill.site import ROOT, Datacenter, extra_vars
 
 NAME = "server1"
 DIRECTORY = "/var/lib/enlevohub/storage"
@@ -37,18 +35,8 @@ def address(datacenter: Datacenter) -> str:
 @pytest.fixture(scope="module")
 def bucket(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForeignBucket]:
     """A bucket of somebody else."""
-    found = ForeignBucket(address, tmp_path_factory.mktemp("s3"), BUCKET)
-    try:
-        found.wait()
+    with ForeignBucket(address, tmp_path_factory.mktemp("s3"), BUCKET) as found:
         yield found
-    finally:
-        found.stop()
-
-
-def given(path: Path, **values: Any) -> tuple[str, str]:
-    """Write variables to a file; return the arguments that give them to ansible-playbook."""
-    path.write_text(yaml.safe_dump(values))
-    return ("--extra-vars", f"@{path}")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +45,7 @@ def external(
 ) -> tuple[str, ...]:
     """What an operator writes into the inventory so that uploads go into the bucket."""
     path = tmp_path_factory.mktemp("values") / "storage.yml"
-    return arguments + given(
+    return arguments + extra_vars(
         path,
         enlevohub_storage="external",
         storage_external_endpoints=[bucket.endpoint],
@@ -82,7 +70,7 @@ def company(server: Datacenter) -> Work:
 def test_wrong_key_of_the_bucket_is_told_before_anything_changes(
     server: Datacenter, company: Work, external: tuple[str, ...], tmp_path: Path
 ) -> None:
-    wrong = given(tmp_path / "wrong.yml", vault_storage_secret_key=secrets.token_hex(20))
+    wrong = extra_vars(tmp_path / "wrong.yml", vault_storage_secret_key=secrets.token_hex(20))
     run = server.playbook(*external, *wrong, playbook="playbooks/switch-storage.yml", code=None)
     assert run.code != 0
     assert "SignatureDoesNotMatch" in run.output
@@ -156,12 +144,12 @@ def test_api_takes_the_redis_of_somebody_else(
 ) -> None:
     url, password = redis
     values = {"redis_driver": "external", "redis_external_url": url}
-    wrong = given(tmp_path / "wrong.yml", **values, vault_redis_application_password="not-this-one-0000")
+    wrong = extra_vars(tmp_path / "wrong.yml", **values, vault_redis_application_password="not-this-one-0000")
     refused = server.playbook(*external, *wrong, code=None)
     assert refused.code != 0
     assert "vault_redis_application_password" in refused.output
     assert set(refused.changed.values()) == {0}
-    right = given(tmp_path / "right.yml", **values, vault_redis_application_password=password)
+    right = extra_vars(tmp_path / "right.yml", **values, vault_redis_application_password=password)
     server.playbook(*external, *right)
     assert server.create_project(company.token).status == 201
     assert "enlevohub:lists:" in keys(url, password)
