@@ -35,7 +35,10 @@ class Hierarchy:
             (group / "cpu.max").write_text(f"{quota} {PERIOD_MICROSECONDS}", encoding="ascii")
 
     def yield_to_others(self, group: Path) -> None:
-        """Let a group have what others leave: a fifth of the usual weight."""
+        """Let a group have what others leave: idle CPUs where the kernel can (5.15), else a fifth of the usual weight."""
+        if (group / "cpu.idle").exists():
+            (group / "cpu.idle").write_text("1", encoding="ascii")
+            return
         name, weight = ("cpu.shares", "205") if self.version == 1 else ("cpu.weight", "20")
         (group / name).write_text(weight, encoding="ascii")
 

@@ -8,12 +8,14 @@ import json
 import random
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from enlevohub_bench_api.quota import NotAllowedError, background
 from enlevohub_drill import variants
 from enlevohub_drill.cases import Drill, Result
+from enlevohub_drill.cpus import servers_of_their_own
 from enlevohub_drill.load import Load
 from enlevohub_drill.site import ROOT, load_datacenter
 from enlevohub_lab.engine import started_here
@@ -34,12 +36,18 @@ def cases(drill: Drill, releases: int) -> dict[str, Callable[[], Result]]:
     }
 
 
-def summary(results: list[Result], lost: int) -> dict[str, Any]:
-    """Return the sums over the planned cases, and whether the client can fail."""
+def summary(drill: Drill, results: list[Result], lost: int) -> dict[str, Any]:
+    """Return what the users noticed over the planned cases and before them, all together, and the writes lost."""
     planned = [result for result in results if result.planned]
+    before = drill.load.over([result.before_window for result in planned])
+    during = drill.load.over([result.during_window for result in planned])
     return {
-        "planned_requests": sum(result.during.requests for result in planned),
-        "planned_failed": sum(result.during.failed for result in planned),
+        "planned_requests": during.requests,
+        "planned_failed": during.failed,
+        "planned_p99_before": before.p99,
+        "planned_p99_during": during.p99,
+        "planned_p99_of_before": before.p99_of,
+        "planned_p99_of_during": during.p99_of,
         "acknowledged_writes_lost": lost,
     }
 
@@ -78,7 +86,7 @@ def main() -> int:
             site.control_group.write_text(str(engine), encoding="ascii")
     except NotAllowedError as error:
         print(f"the control machine shares the CPUs with the servers: {error}", file=sys.stderr)
-    # Servers have CPUs of their own. In a lab a task that works on six at once takes what one of them needs to answer.
+    # A task that works on six servers at once takes what one of them needs to answer where they share the CPUs.
     site.forks = 1
     load = Load(
         site.public,
@@ -94,7 +102,12 @@ def main() -> int:
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}")
     results: list[Result] = []
-    with load:
+    with ExitStack() as stack:
+        try:
+            drill.place = stack.enter_context(servers_of_their_own(site))
+        except NotAllowedError as error:
+            print(f"the servers share all CPUs: {error}", file=sys.stderr)
+        stack.enter_context(load)
         for name in names:
             results.append(known[name]())
             print(table(results[-1:]), file=sys.stderr)
@@ -104,15 +117,18 @@ def main() -> int:
         "rate": given.rate,
         "control_machine_yields": site.control_group is not None,
         "engine_yields": site.control_group is not None and bool(engine),
+        "servers_have_cpus_of_their_own": drill.place is not None,
         "forks": site.forks,
         "cases": [dataclasses.asdict(result) for result in results],
-        **summary(results, lost),
+        **summary(drill, results, lost),
     }
     path = ROOT / "build" / "drill-release.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(report, indent=2))
     print(table(results), file=sys.stderr)
+    before, during = report["planned_p99_before"], report["planned_p99_during"]
+    print(f"p99 of all planned cases: {before * 1000:.0f} ms before, {during * 1000:.0f} ms during", file=sys.stderr)
     blind = any(result.name.startswith("control") and not result.during.failed for result in results)
     return 1 if report["planned_failed"] or lost or blind else 0
 

@@ -16,8 +16,8 @@ from enlevohub_drill import variants
 from enlevohub_drill.load import Load, Period
 from enlevohub_drill.site import BIN, ROOT, Datacenter, PlaybookRun, program
 
-BEFORE_SECONDS = 30.0
-"""Long enough for a percentile: 1,600 requests at the usual rate."""
+BEFORE_SECONDS = 60.0
+"""Long enough for a percentile: 3,200 requests at the usual rate."""
 NEWCOMER = "app4"
 HEALTH_TIMEOUT = 30
 DEPLOY = "playbooks/deploy.yml"
@@ -35,6 +35,7 @@ class Result:
         hosts_touched: backends whose containers are other ones afterwards.
         seconds_per_host: of the rolling part, where there is one.
         notes: further figures.
+        before_window, during_window: from when to when (monotonic) the users were watched.
     """
 
     name: str
@@ -45,10 +46,18 @@ class Result:
     hosts_touched: list[str]
     seconds_per_host: list[float]
     notes: dict[str, Any]
+    before_window: tuple[float, float]
+    during_window: tuple[float, float]
 
 
 class Drill:
-    """Runs cases on one datacenter under load."""
+    """Runs cases on one datacenter under load.
+
+    Attributes:
+        place: gives one more server of a lab its CPUs; None: the servers share all of them.
+    """
+
+    place: Callable[[str], None] | None = None
 
     def __init__(self, site: Datacenter, load: Load, refresh_token: str) -> None:
         """Use a site whose load runs already, with the refresh token of the load's user."""
@@ -96,6 +105,8 @@ class Drill:
             touched,
             per_host,
             notes,
+            (begin, start),
+            (start, end + 5),
         )
 
     def deploy(self, *arguments: str, code: int | None = 0, playbook: str = DEPLOY) -> dict[str, Any]:
@@ -127,6 +138,8 @@ class Drill:
 
         def act() -> dict[str, Any]:
             with one_more_server(self.site) as name:
+                if self.place:
+                    self.place(name)
                 begin = time.monotonic()
                 self.site.playbook("-e", f"backend={name}", playbook="playbooks/add-backend.yml")
                 added = time.monotonic()

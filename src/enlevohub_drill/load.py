@@ -151,8 +151,15 @@ class Load:
             if time.monotonic() > limit:
                 raise RuntimeError("requests do not end")
             threading.Event().wait(0.1)
-        samples = [item for item in list(self.samples) if item.began < end and item.began + item.seconds >= begin]
-        return Period.of(samples, self.resent)
+        return self.over([(begin, end)])
+
+    def over(self, windows: list[tuple[float, float]]) -> Period:
+        """Return what the users noticed from ended requests that were under way in any of the windows (monotonic)."""
+
+        def inside(item: Sample) -> bool:
+            return any(item.began < end and item.began + item.seconds >= begin for begin, end in windows)
+
+        return Period.of([item for item in list(self.samples) if inside(item)], self.resent)
 
     async def _run(self) -> None:
         chance = random.Random(self.seed)
