@@ -35,7 +35,7 @@ class Hierarchy:
             (group / "cpu.max").write_text(f"{quota} {PERIOD_MICROSECONDS}", encoding="ascii")
 
     def yield_to_others(self, group: Path) -> None:
-        """Let a group have what others leave: idle CPUs where the kernel can (5.15), else a fifth of the usual weight."""
+        """Let a group have what others leave: idle CPUs from Linux 5.15 on, else a fifth of the usual weight."""
         if (group / "cpu.idle").exists():
             (group / "cpu.idle").write_text("1", encoding="ascii")
             return

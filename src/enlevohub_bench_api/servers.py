@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -215,3 +216,38 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+class Stranger:
+    """A process that takes all that its control group may have and shares nothing with a service but the CPUs."""
+
+    PROGRAM = "import json\nrows = [{str(n): n} for n in range(200)]\nwhile True: json.loads(json.dumps(rows))"
+
+    def __init__(self, group: Path) -> None:
+        """Take the file of a group that gets the id of the process."""
+        self._group = group
+
+    def __enter__(self) -> Stranger:
+        """Start it; it waits."""
+        self._process = subprocess.Popen([sys.executable, "-c", self.PROGRAM])
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            self._group.write_text(str(self._process.pid), encoding="ascii")
+        except OSError:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait(STOP_LIMIT)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Let it run."""
+        self._process.send_signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGSTOP)

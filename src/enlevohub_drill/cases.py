@@ -16,8 +16,8 @@ from enlevohub_drill import variants
 from enlevohub_drill.load import Load, Period
 from enlevohub_drill.site import BIN, ROOT, Datacenter, PlaybookRun, program
 
-BEFORE_SECONDS = 60.0
-"""Long enough for a percentile: 3,200 requests at the usual rate."""
+BEFORE_SECONDS = 30.0
+"""Long enough to know that the users are well: 1,600 requests at the usual rate."""
 NEWCOMER = "app4"
 HEALTH_TIMEOUT = 30
 DEPLOY = "playbooks/deploy.yml"
@@ -51,16 +51,20 @@ class Result:
 
 
 class Drill:
-    """Runs cases on one datacenter under load.
+    """Runs cases on one datacenter under load."""
 
-    Attributes:
-        place: gives one more server of a lab its CPUs; None: the servers share all of them.
-    """
+    def __init__(
+        self, site: Datacenter, load: Load, refresh_token: str, before_seconds: float = BEFORE_SECONDS
+    ) -> None:
+        """Use a site whose load runs already.
 
-    place: Callable[[str], None] | None = None
-
-    def __init__(self, site: Datacenter, load: Load, refresh_token: str) -> None:
-        """Use a site whose load runs already, with the refresh token of the load's user."""
+        Args:
+            site: the datacenter.
+            load: its users.
+            refresh_token: that of the user of the load.
+            before_seconds: how long the users are watched before a case.
+        """
+        self.before_seconds = before_seconds
         self.refresh_token = refresh_token
         self.site = site
         self.load = load
@@ -88,7 +92,7 @@ class Drill:
         """Do one thing under load and tell what came of it."""
         self.renew()
         begin = time.monotonic()
-        wait_until(begin + BEFORE_SECONDS)
+        wait_until(begin + self.before_seconds)
         containers, before, start = self.containers(), self.load.quick(begin), time.monotonic()
         notes = action()
         end = time.monotonic()
@@ -138,8 +142,6 @@ class Drill:
 
         def act() -> dict[str, Any]:
             with one_more_server(self.site) as name:
-                if self.place:
-                    self.place(name)
                 begin = time.monotonic()
                 self.site.playbook("-e", f"backend={name}", playbook="playbooks/add-backend.yml")
                 added = time.monotonic()
@@ -244,10 +246,31 @@ class Drill:
 
         return self.case("control: docker compose up without a drain", False, act)
 
+    def busy(self) -> Result:
+        """Keep half a CPU of one application server busy, and release nothing: what that alone costs the others."""
+
+        def act() -> dict[str, Any]:
+            host = self.site.groups["backend_servers"][0]
+            self.site.run(host, f"timeout {BUSY_SECONDS + 30} python3 -c '{HALF_BUSY}'")
+            return {"host": host}
+
+        return self.case("half a CPU of one server busy, no release", False, act)
+
     def all_up(self) -> bool:
         """Whether the load balancer says that every member is up."""
         return all(member["state"].startswith("UP") for member in self.site.pools())
 
+
+BUSY_SECONDS = 120
+HALF_BUSY = f"""
+import time
+end = time.monotonic() + {BUSY_SECONDS}
+while time.monotonic() < end:
+    worked = time.process_time()
+    while time.process_time() < worked + 0.3:
+        pass
+    time.sleep(0.3)
+"""
 
 REPLACE = "PLAY [Replace one backend after the other]"
 BACK_END = "PLAY [Put the files of the backends back"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from enlevohub_bench_api.quota import NotAllowedError, background, find_hierarchy, groups
+from enlevohub_bench_api.servers import Stranger
 from enlevohub_bench_api.usage import Process, parse_stat, processes, tree_seconds
 
 BURN = "import time\nwhile time.process_time() < 0.5: pass\n"
@@ -118,3 +121,40 @@ def test_background_group_gets_what_others_leave_and_stays(
     members = [background("control", mounts) for _ in range(2)]
     assert members == [root / "control" / "cgroup.procs"] * 2
     assert {path.name: path.read_text(encoding="ascii") for path in (root / "control").iterdir()} == files
+
+
+@pytest.mark.parametrize(("kind", "options"), [("cgroup", "rw,cpu"), ("cgroup2", "rw")])
+def test_background_group_gets_idle_cpus_only_where_the_kernel_can(tmp_path: Path, kind: str, options: str) -> None:
+    group = tmp_path / "root" / "control"
+    group.mkdir(parents=True)
+    (group.parent / "cgroup.controllers").write_text("cpu\n", encoding="ascii")
+    (group / "cpu.idle").write_text("0", encoding="ascii")
+    mounts = tmp_path / "mounts"
+    mounts.write_text(mount_line(group.parent, kind, options), encoding="utf-8")
+    background("control", mounts)
+    assert {path.name: path.read_text(encoding="ascii") for path in group.iterdir()} == {"cpu.idle": "1"}
+
+
+def test_stranger_works_only_when_it_is_asked_to(tmp_path: Path) -> None:
+    file = tmp_path / "cgroup.procs"
+    with Stranger(file) as stranger:
+        pid = int(file.read_text())
+
+        def seconds() -> float:
+            return tree_seconds([pid], processes())
+
+        def state() -> str:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+        def wait_for(happened: Callable[[], bool]) -> None:
+            deadline = time.monotonic() + 60
+            while not happened():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+
+        wait_for(lambda: state() == "T")
+        rested = seconds()
+        with stranger.at_work():
+            wait_for(lambda: seconds() >= rested + 0.2)
+        wait_for(lambda: state() == "T")
+    assert not Path(f"/proc/{pid}").exists()
