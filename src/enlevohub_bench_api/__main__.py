@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from enlevohub_bench_api import check, figures, quota, seed, traffic, usage
-from enlevohub_bench_api.figures import API, CREATE, LIST, PG, PRISMA, SHARING, Figures, Window
+from enlevohub_bench_api.figures import API, BESIDE, CREATE, LIST, PG, PRISMA, SHARING, Figures, Window
 from enlevohub_bench_api.load import AnswerError, Load, closed_loop, open_loop
-from enlevohub_bench_api.servers import Postgres, Redis, Service, postgres
+from enlevohub_bench_api.servers import Postgres, Redis, Service, Stranger, postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 API_PYTHON = ROOT / "build" / "api-venv" / "bin" / "python"
@@ -55,9 +55,10 @@ class Kind:
 
 
 class Scaling(NamedTuple):
-    """Windows of one copy at a time, and of all of them together."""
+    """Windows of one copy at a time, of one beside others that share nothing with it, and of all of them together."""
 
     one: list[Window]
+    beside: list[Window]
     every: list[Window]
 
 
@@ -237,9 +238,10 @@ class Bench:
             for redis in (None, self._redis()):
                 with ExitStack() as stack:
                     copies = [self._limited_copy(file, redis, stack) for file in files]
+                    strangers = [stack.enter_context(Stranger(file)) for file in files]
                     for kind in self.kinds:
                         name = kind if redis is None else kind + SHARING
-                        found[name] = self._scaling(kind, copies)
+                        found[name] = self._scaling(kind, copies, strangers)
         return found
 
     def _redis(self) -> Redis:
@@ -255,12 +257,18 @@ class Bench:
         group.write_text(str(service.pid), encoding="ascii")
         return service
 
-    def _scaling(self, kind: str, copies: Sequence[Service]) -> Scaling:
-        found = Scaling([], [])
+    def _scaling(self, kind: str, copies: Sequence[Service], strangers: Sequence[Stranger]) -> Scaling:
+        found = Scaling([], [], [])
+        seconds = COPY_WINDOWS * self.options.seconds
         self.peak(kind, copies, COPY_CONNECTIONS, WARM_SECONDS)
-        for alone in copies:
-            found.one.append(self.peak(kind, [alone], COPY_CONNECTIONS, COPY_WINDOWS * self.options.seconds))
-            found.every.append(self.peak(kind, copies, COPY_CONNECTIONS, COPY_WINDOWS * self.options.seconds))
+        for number, alone in enumerate(copies):
+            found.one.append(self.peak(kind, [alone], COPY_CONNECTIONS, seconds))
+            with ExitStack() as stack:
+                for other, stranger in enumerate(strangers):
+                    if other != number:
+                        stack.enter_context(stranger.at_work())
+                found.beside.append(self.peak(kind, [alone], COPY_CONNECTIONS, seconds))
+            found.every.append(self.peak(kind, copies, COPY_CONNECTIONS, seconds))
         return found
 
 
@@ -323,15 +331,17 @@ def run(bench: Bench) -> dict[str, object]:
     values: dict[str, float] = {}
     try:
         print()
-        for name, (one, every) in bench.measure_scaling().items():
+        for name, (one, beside, every) in bench.measure_scaling().items():
             values[name] = figures.scaling(one, every, COPIES)
-            scaled[name] = {"scaling": values[name]}
-            for copies, windows in ((1, one), (COPIES, every)):
+            values[name + BESIDE] = figures.scaling(beside, every, COPIES)
+            scaled[name] = {"scaling": values[name], "scaling_beside_strangers": values[name + BESIDE]}
+            for case, windows in (("one", one), ("one_beside_strangers", beside), ("all", every)):
                 found, busy, used = figures.figures(windows), figures.cores(windows), figures.machine(windows)
-                scaled[name] |= {f"with_{copies}": {**asdict(found), "cores": busy, "machine": used}}
+                scaled[name] |= {case: {**asdict(found), "cores": busy, "machine": used}}
                 print(
-                    f"{name}, copies of {COPY_SHARE} core each: {copies}, {found.requests_per_second:.0f} req/s, "
-                    f"{busy:.2f} cores busy, {used:.2f} of {len(os.sched_getaffinity(0))} with all servers and the load"
+                    f"{name}, copies of {COPY_SHARE} core each, {case.replace('_', ' ')}: "
+                    f"{found.requests_per_second:.0f} req/s of {found.service_cpu_ms:.2f} ms, {busy:.2f} cores busy, "
+                    f"{used:.2f} of {len(os.sched_getaffinity(0))} with all servers and the load"
                 )
     except quota.NotAllowedError as error:
         scaled["not_measured"] = str(error)
