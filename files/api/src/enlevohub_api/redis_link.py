@@ -30,6 +30,8 @@ SOCKET_TIMEOUT = 0.25
 TOTAL_TIMEOUT = 0.6
 REST_SECONDS = 1.0
 MAX_CONNECTIONS = 16
+MAX_MARKS = 100
+"""Marks that one command asks for."""
 READY_CONNECTIONS = 4
 """Connections that a new copy opens before its first request; each costs a question to Sentinel and a handshake."""
 
@@ -59,6 +61,8 @@ class RedisLink:
         self._rest_until = 0.0
         self._is_filled = False
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._wanted: list[tuple[str, asyncio.Future[Mark]]] = []
+        self._reader: asyncio.Task[None] | None = None
         self._client = _make_client(settings, self._on_connect)
 
     @property
@@ -67,12 +71,44 @@ class RedisLink:
         return _now() < self._rest_until
 
     async def read(self, key: str) -> Mark:
-        """Give the mark under a key. Raises RedisAway."""
+        """Give the mark under a key, as it is after the call. Raises RedisAway.
+
+        Marks that are wanted in the same turn of the event loop, and those that come while an answer is awaited, go
+        over one connection with one command: a command costs this service more than Redis needs for a hundred keys.
+        """
         if self.resting:
             raise RedisAway
-        value = await self._run(lambda: self._client.get(key))
-        assert value is None or isinstance(value, bytes)
-        return Mark(value, self._generation)
+        wanted: asyncio.Future[Mark] = asyncio.get_running_loop().create_future()
+        self._wanted.append((key, wanted))
+        if self._reader is None:
+            self._reader = asyncio.create_task(self._read_wanted())
+        return await wanted
+
+    async def _read_wanted(self) -> None:
+        try:
+            while self._wanted:
+                batch, self._wanted = self._wanted[:MAX_MARKS], self._wanted[MAX_MARKS:]
+                await self._read_batch(batch)
+        finally:
+            self._reader = None
+
+    async def _read_batch(self, batch: list[tuple[str, asyncio.Future[Mark]]]) -> None:
+        waiting = [(key, wanted) for key, wanted in batch if not wanted.done()]  # those who left do not wait
+        keys = list(dict.fromkeys(key for key, _ in waiting))
+        if not keys:
+            return
+        try:
+            if self.resting:
+                raise RedisAway
+            values = dict(zip(keys, await self._run(lambda: self._client.mget(keys)), strict=True))
+        except Exception as error:
+            for _, wanted in waiting:
+                if not wanted.done():
+                    wanted.set_exception(error)
+            return
+        for key, wanted in waiting:
+            if not wanted.done():
+                wanted.set_result(Mark(values[key], self._generation))
 
     async def write(self, key: str, value: str, seconds: int) -> None:
         """Set a mark; it is seen by every reader when this returns. Raises RedisAway."""
