@@ -120,18 +120,26 @@ def test_plan_puts_the_host_into_groups(plan: dict[str, Any], groups: list[str])
     assert stack.rollout_groups(plan) == groups
 
 
-def test_host_that_was_left_drained_is_rolled_before_the_others() -> None:
+def test_host_that_was_left_drained_gets_into_a_group_of_its_own() -> None:
     plan = {"action": "rollout", "kept": True, "surplus": []}
     assert stack.rollout_groups(plan, unfinished=True) == ["rollout", "changed", "keep", "unfinished"]
     assert "unfinished" not in stack.rollout_groups({**plan, "action": "create"}, unfinished=True)
+
+
+@pytest.mark.parametrize("stack_name", ["backend", "frontend"])
+@pytest.mark.parametrize(("unfinished", "order"), [([], ["app1", "app3"]), (["app3"], ["app3", "app1"])])
+def test_hosts_are_rolled_in_the_order_of_the_inventory_but_one_that_was_left_drained_before_the_others(
+    stack_name: str, unfinished: list[str], order: list[str]
+) -> None:
     inventory = InventoryManager(DataLoader(), parse=False)
-    for group, hosts in (("backend_rollout", ["app2", "app1", "app3"]), ("backend_unfinished", ["app3"])):
-        inventory.add_group(group)
+    answered = {"servers": ["app1", "app2", "app3"], "rollout": ["app3", "app1"], "unfinished": unfinished}
+    for group, hosts in answered.items():
+        inventory.add_group(f"{stack_name}_{group}")
         for host in hosts:
-            inventory.add_host(host, group)
+            inventory.add_host(host, f"{stack_name}_{group}")
     plays = yaml.safe_load((ROOT / "playbooks/application.yml").read_text(encoding="utf-8"))
-    (play,) = [item for item in plays if item["name"] == "Replace one backend after the other"]
-    assert [host.name for host in inventory.get_hosts(play["hosts"])] == ["app3", "app2", "app1"]
+    (play,) = [item for item in plays if item["name"] == f"Replace one {stack_name} after the other"]
+    assert [host.name for host in inventory.get_hosts(play["hosts"])] == order
 
 
 def test_touched_hosts_go_back_last_one_first_and_the_others_get_their_files_back() -> None:
