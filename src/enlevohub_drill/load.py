@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from enlevohub_drill.http import BrokenError, Connection, Reply, StaleError
+from enlevohub_drill.stolen import Stolen
 
 KINDS = {"list": 0.70, "fresh": 0.14, "create": 0.12, "large": 0.02, "slow": 0.02}
 """Share of each kind of request: on a kept connection, on a new one, a write, a large body, a body that takes long."""
@@ -60,6 +61,9 @@ class Period:
         problems: the failures by their reason.
         resent: how many were sent again on a new connection, because the kept one had been closed in peace.
         p99_of: seconds by kind, of the quick kinds.
+        stolen: share (0 to 1) of the CPU time that the hypervisor took meanwhile.
+        undisturbed: how many of the quick requests had no second of theirs in which it took more than 2 %.
+        p99_undisturbed: seconds of those.
     """
 
     requests: int
@@ -69,14 +73,23 @@ class Period:
     problems: dict[str, int]
     resent: int
     p99_of: dict[str, float]
+    stolen: float = 0.0
+    undisturbed: int = 0
+    p99_undisturbed: float = 0.0
 
     @classmethod
-    def of(cls, samples: list[Sample], resent: int = 0) -> Period:
-        """Sum samples up."""
+    def of(cls, samples: list[Sample], resent: int, stolen: Stolen, windows: list[tuple[float, float]]) -> Period:
+        """Sum samples up, which were under way in the windows."""
         by_kind = {
             kind: [sample.seconds for sample in samples if sample.kind == kind and not sample.problem] for kind in QUICK
         }
         quick = [seconds for values in by_kind.values() for seconds in values]
+        calm = [
+            sample.seconds
+            for sample in samples
+            if sample.kind in QUICK and not sample.problem
+            if not stolen.disturbed(sample.began, sample.began + sample.seconds)
+        ]
         problems = Counter(f"{sample.kind}: {sample.problem}" for sample in samples if sample.problem)
         return cls(
             requests=len(samples),
@@ -86,6 +99,9 @@ class Period:
             problems=dict(problems.most_common(10)),
             resent=resent,
             p99_of={kind: round(percentile(values, 0.99), 4) for kind, values in by_kind.items()},
+            stolen=round(stolen.share(windows), 4),
+            undisturbed=len(calm),
+            p99_undisturbed=round(percentile(calm, 0.99), 4),
         )
 
 
@@ -122,9 +138,11 @@ class Load:
         self._free: deque[Connection] = deque()
         self._count = 0
         self._begun = 0
+        self._stolen = Stolen()
 
     def __enter__(self) -> Load:
         """Begin."""
+        self._stolen.__enter__()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="load")
         self._thread.start()
         return self
@@ -132,6 +150,7 @@ class Load:
     def __exit__(self, *_: object) -> None:
         """End: no new requests; those under way end."""
         self._stop.set()
+        self._stolen.__exit__()
         assert self._thread is not None
         self._thread.join(TIMEOUT + 30)
         if self._thread.is_alive():
@@ -139,7 +158,8 @@ class Load:
 
     def quick(self, begin: float) -> Period:
         """Return what the users noticed from requests that began after a moment and have ended (monotonic)."""
-        return Period.of([item for item in list(self.samples) if item.began >= begin], self.resent)
+        found = [item for item in list(self.samples) if item.began >= begin]
+        return Period.of(found, self.resent, self._stolen, [(begin, time.monotonic())])
 
     def between(self, begin: float, end: float) -> Period:
         """Return what the users noticed from the requests that were under way between two moments (monotonic).
@@ -159,7 +179,7 @@ class Load:
         def inside(item: Sample) -> bool:
             return any(item.began < end and item.began + item.seconds >= begin for begin, end in windows)
 
-        return Period.of([item for item in list(self.samples) if inside(item)], self.resent)
+        return Period.of([item for item in list(self.samples) if inside(item)], self.resent, self._stolen, windows)
 
     async def _run(self) -> None:
         chance = random.Random(self.seed)

@@ -12,6 +12,7 @@ from enlevohub_lab.console import Console
 from enlevohub_lab.errors import LabError
 from enlevohub_lab.packages import install
 from enlevohub_lab.process import as_root, docker, run, tail
+from enlevohub_lab.turns import short_turns
 
 STARTS_WITHIN = 60.0
 PID_FILES = (Path("/run/docker.pid"), Path("/run/docker/containerd/containerd.pid"))
@@ -111,6 +112,7 @@ def _start(state: Path) -> None:
             stderr=stream,
             cwd="/",
             start_new_session=True,
+            preexec_fn=short_turns,  # servers of a lab share CPUs: each step of a request waits for its turn
         )
     (state / "dockerd.pid").write_text(f"{engine.pid}\n")
     try:

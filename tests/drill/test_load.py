@@ -15,6 +15,7 @@ from enlevohub_drill.cases import rolling
 from enlevohub_drill.http import BrokenError, Connection, StaleError
 from enlevohub_drill.load import Load, Period, Sample, percentile
 from enlevohub_drill.site import PlaybookRun
+from enlevohub_drill.stolen import Stolen
 from enlevohub_secrets.authority import make_authority
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -121,7 +122,7 @@ def test_percentile_is_the_nearest_rank(values: list[float], part: float, wanted
 
 def test_period_counts_failures_by_reason_and_leaves_slow_kinds_out_of_the_times() -> None:
     samples = [Sample(0, "list", 0.1, ""), Sample(0, "slow", 20.0, ""), Sample(0, "list", 9.0, "status 503")]
-    period = Period.of(samples)
+    period = Period.of(samples, 0, Stolen(), [])
     assert (period.requests, period.failed, period.p99) == (3, 1, 0.1)
     assert period.problems == {"list: status 503": 1}
 
