@@ -10,7 +10,7 @@ from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.database_plan
     PLANS,
     Plan,
     Request,
-    describe,
+    database_description,
     make_plan,
 )
 
@@ -239,7 +239,7 @@ def test_addition_of_a_server_outside_of_the_inventory_is_refused() -> None:
 
 
 def test_description_tells_role_state_version_and_lag() -> None:
-    lines = describe(cluster(DB1, member("db2", "sync_standby", lag=2048), gone("db3")))
+    lines = database_description(cluster(DB1, member("db2", "sync_standby", lag=2048), gone("db3")))
     assert lines == [
         "db1: leader, running, PostgreSQL 17.6",
         "db2: synchronous standby, streaming, PostgreSQL 17.6, 2 KiB behind",

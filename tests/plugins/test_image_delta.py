@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -50,6 +51,19 @@ def test_layer_counts_only_with_all_below_it(existing: list[list[str]], count: i
 
 def test_layers_of_an_archive_are_read_from_its_configuration(tmp_path: Path) -> None:
     assert image_delta.image_layers(write_archive(tmp_path / "api.tar.gz")) == LAYERS
+
+
+def test_layers_are_read_once_and_again_when_the_archive_is_a_newer_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = write_archive(tmp_path / "api.tar.gz")
+    image_delta.image_layers(archive)
+    with monkeypatch.context() as patched:
+        patched.setattr(image_delta.tarfile, "open", lambda *_: pytest.fail("the archive was read once more"))
+        assert image_delta.image_layers(archive) == LAYERS
+    kept = (tmp_path / "api.tar.gz.layers").stat().st_mtime_ns
+    os.utime(write_archive(tmp_path / "api.tar.gz", LAYERS[:2]), ns=(kept + 1, kept + 1))
+    assert image_delta.image_layers(archive) == LAYERS[:2]
 
 
 def test_whole_archive_travels_to_a_host_without_images(tmp_path: Path) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.database_plan import Request, describe, make_plan
+from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.later import later
 
 
 def postgresql_tuning(memory_mib: int, cores: int, connections: int) -> dict[str, Any]:
@@ -38,28 +37,10 @@ def postgresql_tuning(memory_mib: int, cores: int, connections: int) -> dict[str
     }
 
 
-def database_plan(state: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    """Return the plan of an operation on the database: ``lines`` for people, ``steps``, and ``findings`` against it.
-
-    Args:
-        state: what the module ``database_state`` told.
-        request: attributes of :class:`Request`.
-    """
-    return asdict(make_plan(Request(**request), state))
-
-
-def database_description(state: dict[str, Any]) -> list[str]:
-    """Return one line about each member of the cluster, from what the module ``database_state`` told."""
-    return describe(state)
-
-
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {
-            "postgresql_tuning": postgresql_tuning,
-            "database_plan": database_plan,
-            "database_description": database_description,
-        }
+        plans = {name: later("database_plan", name) for name in ("database_plan", "database_description")}
+        return {"postgresql_tuning": postgresql_tuning, **plans}

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.f5_model import f5_model
-from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.f5_plan import (
-    f5_by_pool,
-    f5_member,
-    f5_plan,
-    f5_rollback,
-)
-from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.f5_render import (
-    f5_declaration,
-    f5_member_lines,
-    f5_problems,
-    f5_script,
-)
+from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.later import later
+
+FILTERS = {
+    "f5_model": ["f5_model"],
+    "f5_plan": ["f5_by_pool", "f5_member", "f5_plan", "f5_rollback"],
+    "f5_render": ["f5_declaration", "f5_member_lines", "f5_problems", "f5_script"],
+}
+"""Names of the filters by the module that has them."""
 
 
 class FilterModule:
@@ -24,14 +19,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {
-            "f5_by_pool": f5_by_pool,
-            "f5_declaration": f5_declaration,
-            "f5_member": f5_member,
-            "f5_member_lines": f5_member_lines,
-            "f5_model": f5_model,
-            "f5_plan": f5_plan,
-            "f5_problems": f5_problems,
-            "f5_rollback": f5_rollback,
-            "f5_script": f5_script,
-        }
+        return {name: later(module, name) for module, names in FILTERS.items() for name in names}

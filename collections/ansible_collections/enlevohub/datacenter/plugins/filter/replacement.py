@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.preflight_survival import quorum
+from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.later import later
+
+quorum = later("preflight_survival", "quorum")
 
 PROGRESS = ("creating replica", "starting")
 

@@ -6,7 +6,7 @@ A state is what the module ``database_state`` tells. Nothing here talks to a ser
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.enlevohub.datacenter.plugins.module_utils.patroni_steps import good, synchronous_standby
@@ -65,7 +65,7 @@ class Plan:
         self.lines.append(line)
 
 
-def describe(state: State) -> list[str]:
+def database_description(state: State) -> list[str]:
     """Return one line about each member."""
     names = {"leader": "leader", "sync_standby": "synchronous standby", "replica": "standby", "": "no member yet"}
     lines = []
@@ -304,3 +304,13 @@ def make_plan(request: Request, state: State) -> Plan:
     if plan.findings:
         plan.steps = []
     return plan
+
+
+def database_plan(state: State, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the plan of an operation on the database: ``lines`` for people, ``steps``, and ``findings`` against it.
+
+    Args:
+        state: what the module ``database_state`` told.
+        request: attributes of :class:`Request`.
+    """
+    return asdict(make_plan(Request(**request), state))

@@ -30,15 +30,27 @@ def layers_present(wanted: list[str], existing: Iterable[list[str]]) -> int:
 
 def image_layers(archive: str) -> list[str]:
     """Return the digests of the layers of the image in an archive of ``docker save``, lowest first."""
+    return _describe(archive)[1]
+
+
+def _describe(archive: str) -> tuple[list[str], list[str]]:
+    """Return the names in the archive, and the digests, of the layers.
+
+    They stand at the end of the archive, and all of it is unpacked to read them: the answer is kept beside it.
+    """
+    kept = f"{archive}.layers"
+    if os.path.exists(kept) and os.stat(kept).st_mtime_ns >= os.stat(archive).st_mtime_ns:
+        with open(kept, encoding="utf-8") as handle:
+            names, digests = json.load(handle)
+        return names, digests
     with tarfile.open(archive) as source:
-        return _describe(source)[1]
-
-
-def _describe(source: tarfile.TarFile) -> tuple[list[str], list[str]]:
-    """Return the names in the archive, and the digests, of the layers."""
-    manifest = json.load(_read(source, "manifest.json"))[0]
-    config = json.load(_read(source, manifest["Config"]))
-    return list(manifest["Layers"]), list(config["rootfs"]["diff_ids"])
+        manifest = json.load(_read(source, "manifest.json"))[0]
+        config = json.load(_read(source, manifest["Config"]))
+    names, digests = list(manifest["Layers"]), list(config["rootfs"]["diff_ids"])
+    with open(f"{kept}.partial", "w", encoding="utf-8") as handle:
+        json.dump([names, digests], handle)
+    os.replace(f"{kept}.partial", kept)
+    return names, digests
 
 
 def _read(source: tarfile.TarFile, name: str) -> IO[bytes]:
@@ -59,20 +71,19 @@ def delta(archive: str, existing: list[list[str]]) -> str:
     """
     with open(f"{archive}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with tarfile.open(archive) as source:
-            names, digests = _describe(source)
-            count = layers_present(digests, existing)
-            # The last layer travels in any case: an archive without any would be loaded only by a later engine.
-            skipped = set(names[: min(count, len(names) - 1)]) - set(names[min(count, len(names) - 1) :])
-            if not skipped:
-                return archive
-            path = archive.replace(".tar.gz", f"-without-{len(skipped)}.tar.gz")
-            if os.path.exists(path):
-                return path
-            partial = f"{path}.partial"
-            with tarfile.open(partial, "w:gz", compresslevel=6) as target:
-                for member in source:
-                    if member.name not in skipped:
-                        target.addfile(member, source.extractfile(member) if member.isfile() else None)
-            os.replace(partial, path)
+        names, digests = _describe(archive)
+        count = layers_present(digests, existing)
+        # The last layer travels in any case: an archive without any would be loaded only by a later engine.
+        skipped = set(names[: min(count, len(names) - 1)]) - set(names[min(count, len(names) - 1) :])
+        if not skipped:
+            return archive
+        path = archive.replace(".tar.gz", f"-without-{len(skipped)}.tar.gz")
+        if os.path.exists(path):
             return path
+        partial = f"{path}.partial"
+        with tarfile.open(archive) as source, tarfile.open(partial, "w:gz", compresslevel=6) as target:
+            for member in source:
+                if member.name not in skipped:
+                    target.addfile(member, source.extractfile(member) if member.isfile() else None)
+        os.replace(partial, path)
+        return path
