@@ -76,7 +76,13 @@ LOCK = {"token": "abc", "by": "ana", "on": "control", "pid": 7, "kind": "deploy"
 @pytest.mark.parametrize(
     ("here", "alive", "unlock", "said"),
     [
-        pytest.param("control", True, "", "deploy 2 by ana on control .process 7., began 2 min ago. Wait", id="alive"),
+        pytest.param(
+            "control",
+            True,
+            "",
+            "deploy 2 by ana on control .process 7., began 2 min ago. Wait for its end, or end",
+            id="alive",
+        ),
         pytest.param("control", False, "", "", id="dead on this machine"),
         pytest.param("other", False, "", "if that machine is dead: -e release_unlock=abc", id="on another machine"),
         pytest.param("other", False, "abc", "", id="declared dead"),

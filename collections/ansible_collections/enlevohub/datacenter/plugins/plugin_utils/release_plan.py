@@ -151,7 +151,7 @@ def refusal(lock: Record, here: str, alive: bool, unlock: str, now: float) -> st
         f"(process {lock['pid']}), began {minutes} min ago."
     )
     if lock["on"] == here:
-        return f"{text} Wait for its end"
+        return f"{text} Wait for its end, or end that process when it hangs: the next run finishes its work"
     return f"{text} Wait for its end; if that machine is dead: -e release_unlock={lock['token']}"
 
 
