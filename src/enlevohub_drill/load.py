@@ -8,6 +8,7 @@ import random
 import ssl
 import threading
 import time
+import uuid
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -218,16 +219,17 @@ class Load:
 
     async def _ask(self, kind: str) -> str:
         """Do one request; returns why it failed, empty when it did not."""
+        key = str(uuid.uuid4())  # of a write, as the SPA gives one: it may be done again when its outcome is not known
         if kind in ("fresh", "slow"):
             connection = Connection(self.address, self._context)
         else:
             connection = self._free.popleft() if self._free else Connection(self.address, self._context)
         try:
             try:
-                reply = await self._send(connection, kind)
+                reply = await self._send(connection, kind, key)
             except StaleError:
                 self.resent += 1
-                reply = await self._send(connection, kind)  # the connection is closed: this opens a new one
+                reply = await self._send(connection, kind, key)  # the connection is closed: this opens a new one
         except BaseException:
             connection.close()
             raise
@@ -237,14 +239,14 @@ class Load:
             self._free.append(connection)
         return self._judge(kind, reply)
 
-    async def _send(self, connection: Connection, kind: str) -> Reply:
+    async def _send(self, connection: Connection, kind: str, key: str) -> Reply:
         headers = {"Authorization": f"Bearer {self.token}"}
         if kind in ("list", "fresh"):
             return await connection.request("GET", "/api/v1/projects?page=1&limit=9", headers)
         self._count += 1
         description = "x" * LARGE_BYTES if kind == "large" else "Obra em andamento"
         body = {"name": f"Obra {self._count}", "description": description, "address": ADDRESS}
-        headers["Content-Type"] = "application/json"
+        headers |= {"Content-Type": "application/json", "Idempotency-Key": key}
         seconds = self.slow_seconds if kind == "slow" else 0
         return await connection.request("POST", "/api/v1/projects", headers, json.dumps(body).encode(), seconds)
 

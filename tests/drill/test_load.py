@@ -8,11 +8,12 @@ import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import pytest
 
 from enlevohub_drill.cases import rolling
-from enlevohub_drill.http import BrokenError, Connection, StaleError
+from enlevohub_drill.http import BrokenError, Connection, Reply, StaleError
 from enlevohub_drill.load import Load, Period, Sample, percentile
 from enlevohub_drill.site import PlaybookRun
 from enlevohub_drill.stolen import Stolen
@@ -145,6 +146,39 @@ def test_load_without_a_server_counts_every_request_as_failed() -> None:
                 threading.Event().wait(0.02)
     assert load.samples
     assert all(sample.problem.startswith("no connection") for sample in load.samples)
+
+
+class Recorder:
+    """A connection that keeps what it is asked; the first request finds it closed in peace."""
+
+    asked: ClassVar[list[tuple[str, dict[str, str]]]] = []
+
+    def __init__(self, *_: Any) -> None:
+        """Connect to nothing."""
+
+    async def request(self, method: str, _: str, headers: dict[str, str], *__: Any) -> Reply:
+        """Answer as the API does."""
+        self.asked.append((method, headers))
+        if len(self.asked) == 1:
+            raise StaleError
+        return (
+            Reply(201, {}, b'{"id": "1"}', False) if method == "POST" else Reply(200, {}, b'{"pagination": 1}', False)
+        )
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+def test_write_has_a_key_of_its_own_that_stays_when_it_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("enlevohub_drill.load.Connection", Recorder)
+    monkeypatch.setattr(Recorder, "asked", [])
+    load = Load("https://127.0.0.1", make_authority("drill")["vault_pki_ca_certificate"], "token")
+    for kind in ("create", "create", "list"):
+        assert asyncio.run(load._ask(kind)) == ""
+    keys = [(method, headers.get("Idempotency-Key")) for method, headers in Recorder.asked]
+    assert [method for method, _ in keys] == ["POST", "POST", "POST", "GET"]
+    assert keys[0] == keys[1] != keys[2]
+    assert keys[3] == ("GET", None)
 
 
 def test_rolling_part_of_a_run_is_told_per_host() -> None:
