@@ -74,23 +74,17 @@ class Period:
     problems: dict[str, int]
     resent: int
     p99_of: dict[str, float]
-    stolen: float = 0.0
-    undisturbed: int = 0
-    p99_undisturbed: float = 0.0
+    stolen: float
+    undisturbed: int
+    p99_undisturbed: float
 
     @classmethod
     def of(cls, samples: list[Sample], resent: int, stolen: Stolen, windows: list[tuple[float, float]]) -> Period:
         """Sum samples up, which were under way in the windows."""
-        by_kind = {
-            kind: [sample.seconds for sample in samples if sample.kind == kind and not sample.problem] for kind in QUICK
-        }
-        quick = [seconds for values in by_kind.values() for seconds in values]
-        calm = [
-            sample.seconds
-            for sample in samples
-            if sample.kind in QUICK and not sample.problem
-            if not stolen.disturbed(sample.began, sample.began + sample.seconds)
-        ]
+        timed = [sample for sample in samples if sample.kind in QUICK and not sample.problem]
+        by_kind = {kind: [sample.seconds for sample in timed if sample.kind == kind] for kind in QUICK}
+        quick = [sample.seconds for sample in timed]
+        calm = [item.seconds for item in timed if not stolen.disturbed(item.began, item.began + item.seconds)]
         problems = Counter(f"{sample.kind}: {sample.problem}" for sample in samples if sample.problem)
         return cls(
             requests=len(samples),

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.later import later
-
-quorum = later("preflight_survival", "quorum")
+from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.quorum import quorum
 
 PROGRESS = ("creating replica", "starting")
 

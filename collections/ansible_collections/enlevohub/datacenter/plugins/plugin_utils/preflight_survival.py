@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.preflight_model import Inventory
+from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.quorum import quorum
 
 SHOWN = 12
-
-
-def quorum(members: int) -> int:
-    """Return how many members of etcd must live."""
-    return members // 2 + 1
 
 
 @dataclass(frozen=True)
