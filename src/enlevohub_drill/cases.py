@@ -318,7 +318,7 @@ def at_line(
 
 def newest_archive() -> int:
     """Return the size in bytes of what travelled last to each host."""
-    found = sorted((ROOT / "build" / "images").glob("*-without-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    found = sorted((ROOT / "build" / "images").glob("*-from-*.tar"), key=lambda path: path.stat().st_mtime)
     return found[-1].stat().st_size if found else 0
 
 

@@ -103,7 +103,7 @@ def test_absolute_file_is_refused() -> None:
 
 
 def test_references_are_kept_by_name() -> None:
-    images = {"enlevohub/api": {"reference": "enlevohub/api:1", "id": "sha256:1", "archive": ""}}
+    images = {"enlevohub/api": {"reference": "enlevohub/api:1", "id": "sha256:1", "kept": ""}}
     assert stack.references(images) == {"enlevohub/api": "enlevohub/api:1"}
 
 

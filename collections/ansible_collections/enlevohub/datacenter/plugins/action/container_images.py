@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.enlevohub.datacenter.plugins.plugin_utils.image_delta import delta
+from ansible_collections.enlevohub.datacenter.plugins.module_utils.image_store import archive
 
 
 class ActionModule(ActionBase):
@@ -26,12 +26,12 @@ class ActionModule(ActionBase):
         if answer.get("failed") or not missing or self._task.check_mode:
             result.update(answer)
             return result
-        absent = [images[item]["reference"] for item in missing if not images[item]["archive"]]
+        absent = [images[item]["reference"] for item in missing if not images[item]["kept"]]
         if absent:
             result.update(
                 failed=True,
                 msg=f"{', '.join(absent)}: neither on this host nor on the control machine. Run from the machine that "
-                "built it (its build/images has the archive), or deploy a release that can be built here",
+                "built it (its build/images has them), or deploy a release that can be built here",
             )
             return result
         existing: list[list[str]] = answer["layers"]
@@ -39,10 +39,10 @@ class ActionModule(ActionBase):
         remote = self._make_tmp_path()
         try:
             for item in missing:
-                archive = delta(images[item]["archive"], existing)
-                sent += os.path.getsize(archive)
-                target = self._connection._shell.join_path(remote, os.path.basename(archive))
-                self._transfer_file(archive, target)
+                path = archive(images[item]["kept"], existing)
+                sent += os.path.getsize(path)
+                target = self._connection._shell.join_path(remote, os.path.basename(path))
+                self._transfer_file(path, target)
                 arguments = {"images": {item: images[item]}, "load": target, "keep": keep}
                 answer = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
                 if answer.get("failed"):

@@ -98,13 +98,13 @@ kept:
 """
 
 import calendar
-import json
 import os
 import shutil
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.enlevohub.datacenter.plugins.module_utils import engine_client
 from ansible_collections.enlevohub.datacenter.plugins.module_utils.redact import redact
 
 SHOWN_LOG_LINES = "30"
@@ -142,16 +142,10 @@ class Stack:
 
     def containers(self) -> list[dict[str, Any]]:
         """Return what Docker knows of the long-running containers of the project."""
-        label = f"label=com.docker.compose.project={self.given['project']}"
-        code, out, err = self.docker("ps", "--all", "--quiet", "--filter", label)
-        if code != 0:
-            self.module.fail_json(msg=f"Cannot ask the Docker Engine: {err.strip()}")
-        if not out.split():
-            return []
-        code, out, err = self.docker("inspect", *out.split())
-        if code != 0:
-            return []  # one of them went away between the two questions: it reads as missing
-        found: list[dict[str, Any]] = json.loads(out)
+        try:
+            found = engine_client.containers(self.given["project"])
+        except engine_client.EngineError as error:
+            self.module.fail_json(msg=f"Cannot ask the Docker Engine: {error}")
         found = [item for item in found if item["Config"]["Labels"].get("com.docker.compose.oneoff") != "True"]
         only = self.given["only"]
         return [item for item in found if not only or service_of(item) in only]

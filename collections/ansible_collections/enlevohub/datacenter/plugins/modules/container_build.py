@@ -36,7 +36,7 @@ options:
     type: str
     required: true
   archive_directory:
-    description: Where archives of the images are kept for delivery.
+    description: Where the layers of the images are kept for delivery, each once.
     type: path
     required: true
 author: EnlevoHub
@@ -54,25 +54,25 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: Reference, id and archive of each image, by its name. The archive of an image that was built before is
-    empty when this machine does not have it.
+  description: Reference and id of each image by its name, and the path where it is kept. The path of an image that was
+    built before is empty when this machine does not have it.
   type: dict
   returned: always
 """
 
 import fcntl
-import gzip
 import hashlib
 import os
 import re
 import shutil
 import subprocess
+import tarfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.enlevohub.datacenter.plugins.module_utils import image_store
 
 TAG_LENGTH = 12
-KEPT_ARCHIVES = 5
 
 
 def ignore_rules(context: str) -> list[tuple[str, re.Pattern[str], bool]]:
@@ -156,46 +156,33 @@ def build(module: AnsibleModule, reference: str, context: str, base: str) -> str
     return image_id(module, reference)
 
 
-def archive_path(reference: str, identifier: str, directory: str) -> str:
-    """Return where the archive of an image is kept."""
-    name = reference.rpartition(":")[0].replace("/", "_")
-    return os.path.join(directory, f"{name}-{identifier.removeprefix('sha256:')[:TAG_LENGTH]}.tar.gz")
-
-
-def known_archive(module: AnsibleModule, reference: str, identifier: str, directory: str) -> str:
-    """Return the archive of an image that was built before; empty when neither it nor the image is on this machine."""
-    path = archive_path(reference, identifier, directory)
+def known_image(module: AnsibleModule, reference: str, identifier: str, directory: str) -> str:
+    """Return the description of an image that was built before; empty when it is nowhere on this machine."""
+    path = image_store.description_path(directory, reference, identifier)
     if os.path.exists(path):
         return path
     if shutil.which("docker") is None or image_id(module, reference) != identifier or module.check_mode:
         return ""
-    return archive(module, reference, identifier, directory)
+    return keep(module, reference, identifier, directory)
 
 
-def archive(module: AnsibleModule, reference: str, identifier: str, directory: str) -> str:
-    """Keep an archive of the image for delivery; returns its path. Old archives of the same image are removed."""
-    path = archive_path(reference, identifier, directory)
+def keep(module: AnsibleModule, reference: str, identifier: str, directory: str) -> str:
+    """Keep an image of the local engine for delivery; returns the path of its description."""
+    path = image_store.description_path(directory, reference, identifier)
     if os.path.exists(path):
         return path
-    name = os.path.basename(path).rpartition("-")[0]
-    partial = f"{path}.partial"
+    problem = ""
     with subprocess.Popen(["docker", "save", reference], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as save:
         assert save.stdout is not None
         assert save.stderr is not None
-        with gzip.open(partial, "wb", compresslevel=2) as handle:
-            shutil.copyfileobj(save.stdout, handle, 1 << 20)
-        said = save.stderr.read().decode(errors="replace")
-    if save.returncode != 0:
-        os.unlink(partial)
-        module.fail_json(msg=f"docker save {reference} failed: {said.strip()}")
-    os.replace(partial, path)
-    whole = re.compile(rf"{re.escape(name)}-[0-9a-f]{{{TAG_LENGTH}}}\.tar\.gz")
-    same = sorted((item.path for item in os.scandir(directory) if whole.fullmatch(item.name)), key=os.path.getmtime)
-    for old in same[:-KEPT_ARCHIVES]:
-        stem = os.path.basename(old).removesuffix(".tar.gz")
-        for item in os.scandir(directory):
-            if item.name.startswith(stem):  # the archive, and what was left out of it for some hosts
-                os.unlink(item.path)
+        try:
+            path = image_store.keep(directory, reference, identifier, save.stdout)
+        except (image_store.BrokenImageError, tarfile.TarError, OSError) as error:
+            problem = str(error)
+            save.stdout.close()
+        said = save.stderr.read().decode(errors="replace").strip()
+    if problem or save.returncode != 0:
+        module.fail_json(msg=f"Cannot keep {reference} in {directory}: {problem}\ndocker save said: {said[-1000:]}")
     return path
 
 
@@ -238,8 +225,8 @@ def main() -> None:
     with open(os.path.join(directory, "lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for item in known:
-            kept = known_archive(module, item["reference"], item["id"], directory)
-            images[item["name"]] = {"reference": item["reference"], "id": item["id"], "archive": kept}
+            kept = known_image(module, item["reference"], item["id"], directory)
+            images[item["name"]] = {"reference": item["reference"], "id": item["id"], "kept": kept}
         fresh = [item for item in wanted if not item["id"]]
         if fresh:
             base_id = base_image(module)
@@ -250,8 +237,8 @@ def main() -> None:
                 built.append(reference)
                 if not module.check_mode:
                     identifier = build(module, reference, item["context"], module.params["base"])
-            kept = archive(module, reference, identifier, directory) if identifier and not module.check_mode else ""
-            images[item["name"]] = {"reference": reference, "id": identifier, "archive": kept}
+            kept = keep(module, reference, identifier, directory) if identifier and not module.check_mode else ""
+            images[item["name"]] = {"reference": reference, "id": identifier, "kept": kept}
     diff = {"before": "", "after": "".join(f"{name}\n" for name in built), "after_header": "images"}
     module.exit_json(changed=bool(built), images=images, built=built, diff=diff)
 

@@ -11,7 +11,7 @@ description:
     different, and asks again; the ids must then be equal to those of the control machine.
 options:
   images:
-    description: Reference, id and archive of each image by its name; made by M(enlevohub.datacenter.container_build).
+    description: Reference, id and place of each image by its name; made by M(enlevohub.datacenter.container_build).
     type: dict
     required: true
   load:
