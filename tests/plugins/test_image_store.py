@@ -163,6 +163,14 @@ def test_nothing_but_images_is_left_in_the_directory(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([Path(description).name, "layers"])
 
 
+def test_what_a_killed_process_left_behind_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / "incoming-x"
+    left.mkdir()
+    (left / "0").write_bytes(b"half of a layer")
+    kept(tmp_path)
+    assert not left.exists()
+
+
 def test_archive_of_another_image_is_refused(tmp_path: Path) -> None:
     _, stream = saved(CONTENTS)
     with pytest.raises(image_store.BrokenImageError, match="another image than sha256:beef"):

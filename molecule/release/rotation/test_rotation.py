@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from enlevohub_drill.cases import at_line
-from enlevohub_drill.load import Load
+from enlevohub_drill.cases import Drill, at_line
 from enlevohub_drill.site import ROOT, Datacenter
 from enlevohub_secrets.table import NEXT, ROTATED
 
@@ -87,10 +86,11 @@ def test_unknown_secret_is_refused_before_any_change(datacenter: Datacenter) -> 
     assert vault(datacenter) == old
 
 
-def test_passwords_are_renewed_without_a_failed_request(datacenter: Datacenter, load: Load) -> None:
+def test_passwords_are_renewed_without_a_failed_request(datacenter: Datacenter, drill: Drill) -> None:
+    drill.renew()
     old, begin = vault(datacenter), time.monotonic()
     run = datacenter.playbook("-vvv", "--diff", playbook=PLAYBOOK)
-    noticed = load.between(begin, time.monotonic())
+    noticed = drill.load.between(begin, time.monotonic())
     now = vault(datacenter)
     print(f"\nrotation: {time.monotonic() - begin:.0f} s, {noticed}")
     assert (noticed.failed, noticed.problems) == (0, {})
@@ -99,13 +99,14 @@ def test_passwords_are_renewed_without_a_failed_request(datacenter: Datacenter, 
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_rotation_that_was_killed_is_finished_by_another_run(datacenter: Datacenter, load: Load, moment: str) -> None:
+def test_rotation_that_was_killed_is_finished_by_another_run(datacenter: Datacenter, drill: Drill, moment: str) -> None:
+    drill.renew()
     old, begin = vault(datacenter), time.monotonic()
     assert at_line(datacenter, moment, lambda process: process.kill(), playbook=PLAYBOOK) == -signal.SIGKILL
     left = vault(datacenter)
     assert ROTATED["application"] + NEXT in left
     datacenter.playbook(playbook=PLAYBOOK)
-    noticed = load.between(begin, time.monotonic())
+    noticed = drill.load.between(begin, time.monotonic())
     print(f"\nkilled at '{moment}': {noticed}")
     assert vault(datacenter)[ROTATED["application"]] == left[ROTATED["application"] + NEXT]
     assert (noticed.failed, noticed.problems) == (0, {})

@@ -27,6 +27,7 @@ COMPRESSION = 4
 PACKED = b"\x1f\x8b"
 """The first bytes of what gzip packed; an engine may save its layers in that form."""
 BLOCK = 1 << 20
+INCOMING = "incoming-"
 SMALL = 1 << 20
 """Bytes; what the engine says of an image and of its layers is smaller."""
 
@@ -43,6 +44,8 @@ def description_path(directory: str, reference: str, identifier: str) -> str:
 def keep(directory: str, reference: str, identifier: str, saved: IO[bytes]) -> str:
     """Take an image over from what ``docker save`` writes; returns the path of its description.
 
+    Two processes must not do that in one directory at a time. What one that was killed left behind is removed.
+
     Args:
         directory: of the store.
         reference: name and tag of the image.
@@ -54,7 +57,10 @@ def keep(directory: str, reference: str, identifier: str, saved: IO[bytes]) -> s
     """
     layers = os.path.join(directory, "layers")
     os.makedirs(layers, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory, prefix="incoming-") as incoming:
+    for item in os.scandir(directory):
+        if item.name.startswith(INCOMING):
+            shutil.rmtree(item.path)
+    with tempfile.TemporaryDirectory(dir=directory, prefix=INCOMING) as incoming:
         texts, blobs = _read(saved, layers, incoming)
         try:
             manifest = json.loads(texts["manifest.json"])[0]
