@@ -138,15 +138,11 @@ def test_layers_that_an_image_before_had_are_not_packed_again(tmp_path: Path, mo
 
 
 def test_only_the_newest_images_are_kept_with_their_layers_and_archives(tmp_path: Path) -> None:
-    images = [kept(tmp_path, [CONTENTS[0], str(number).encode()], str(number)) for number in range(1)]
-    image_store.archive(images[0], [])
-    images += [
-        kept(tmp_path, [CONTENTS[0], str(number).encode()], str(number))
-        for number in range(1, image_store.KEPT_IMAGES + 1)
-    ]
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted(
-        Path(path).name for path in images[1:]
-    )
+    images = [(str(number), [CONTENTS[0], str(number).encode()]) for number in range(image_store.KEPT_IMAGES + 1)]
+    (label, contents), *newer = images
+    image_store.archive(kept(tmp_path, contents, label), [])
+    wanted = [Path(kept(tmp_path, contents, label)).name for label, contents in newer]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted(wanted)
     assert len(layer_files(tmp_path)) == image_store.KEPT_IMAGES + 1
 
 

@@ -27,9 +27,8 @@ COMPRESSION = 4
 PACKED = b"\x1f\x8b"
 """The first bytes of what gzip packed; an engine may save its layers in that form."""
 BLOCK = 1 << 20
+"""Bytes read at once; what the engine says of an image and of its layers is smaller."""
 INCOMING = "incoming-"
-SMALL = 1 << 20
-"""Bytes; what the engine says of an image and of its layers is smaller."""
 
 
 class BrokenImageError(Exception):
@@ -55,13 +54,12 @@ def keep(directory: str, reference: str, identifier: str, saved: IO[bytes]) -> s
     Raises:
         BrokenImageError: the archive does not hold the image.
     """
-    layers = os.path.join(directory, "layers")
-    os.makedirs(layers, exist_ok=True)
+    os.makedirs(os.path.join(directory, "layers"), exist_ok=True)
     for item in os.scandir(directory):
         if item.name.startswith(INCOMING):
             shutil.rmtree(item.path)
     with tempfile.TemporaryDirectory(dir=directory, prefix=INCOMING) as incoming:
-        texts, blobs = _read(saved, layers, incoming)
+        texts, blobs = _read(saved, directory, incoming)
         try:
             manifest = json.loads(texts["manifest.json"])[0]
             config = texts[manifest["Config"]]
@@ -72,18 +70,18 @@ def keep(directory: str, reference: str, identifier: str, saved: IO[bytes]) -> s
             raise BrokenImageError(f"{reference}: docker save wrote another image than {identifier}")
         for name, digest in zip(manifest["Layers"], digests):
             if name in blobs and not os.path.exists(_layer(directory, digest)):
-                os.replace(blobs[name], _layer(directory, digest))
+                os.replace(_packed(blobs[name]), _layer(directory, digest))
     missing = [digest for digest in digests if not os.path.exists(_layer(directory, digest))]
     if missing:
         raise BrokenImageError(f"{reference}: docker save did not write the layers {', '.join(missing)}")
     path = description_path(directory, reference, identifier)
     _write(path, json.dumps({"reference": reference, "config": config.decode(), "layers": digests}).encode())
-    forget_old(directory, reference)
+    _forget_old(directory, reference)
     return path
 
 
-def _read(saved: IO[bytes], layers: str, incoming: str) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return the small files of an archive, and the paths of the packed other ones that the store may not have."""
+def _read(saved: IO[bytes], directory: str, incoming: str) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return the small files of an archive, and where all those are now that are not layers of the store."""
     texts: dict[str, bytes] = {}
     blobs: dict[str, str] = {}
     with tarfile.open(fileobj=saved, mode="r|") as source:
@@ -92,33 +90,31 @@ def _read(saved: IO[bytes], layers: str, incoming: str) -> tuple[dict[str, bytes
             if handle is None:
                 continue
             path = os.path.join(incoming, str(len(blobs)))
-            digest, first = hashlib.sha256(), b""
+            digest = hashlib.sha256()
             with open(path, "wb") as target:
                 while block := handle.read(BLOCK):
-                    first = first or block
                     digest.update(block)
                     target.write(block)
-            if member.size <= SMALL:
-                texts[member.name] = first
-            if os.path.exists(os.path.join(layers, f"{digest.hexdigest()}.gz")):
+                    if member.size <= BLOCK:
+                        texts[member.name] = block
+            if os.path.exists(_layer(directory, digest.hexdigest())):
                 os.unlink(path)
-                continue
-            blobs[member.name] = path if first.startswith(PACKED) else _pack(path)
+            else:
+                blobs[member.name] = path
     while saved.read(BLOCK):  # the writer must be able to end
         pass
     return texts, blobs
 
 
-def _pack(path: str) -> str:
-    """Pack a file and remove it; returns the path of the packed one."""
+def _packed(path: str) -> str:
+    """Return the path of a file that gzip packed: the file itself when it is one, else a new one."""
     packed = f"{path}.gz"
-    with (
-        open(path, "rb") as source,
-        open(packed, "wb") as raw,
-        gzip.GzipFile("", "wb", COMPRESSION, raw, mtime=0) as target,
-    ):
-        shutil.copyfileobj(source, target, BLOCK)
-    os.unlink(path)
+    with open(path, "rb") as source:
+        if source.read(len(PACKED)) == PACKED:
+            return path
+        source.seek(0)
+        with open(packed, "wb") as raw, gzip.GzipFile("", "wb", COMPRESSION, raw, mtime=0) as target:
+            shutil.copyfileobj(source, target, BLOCK)
     return packed
 
 
@@ -177,7 +173,7 @@ def archive(description: str, existing: list[list[str]]) -> str:
     return path
 
 
-def forget_old(directory: str, reference: str) -> None:
+def _forget_old(directory: str, reference: str) -> None:
     """Remove all but the newest images of a name, with their archives, and the layers that no image has any more."""
     whole = re.compile(rf"{re.escape(_stem(reference))}-[0-9a-f]{{{ID_LENGTH}}}\.json")
     same = sorted((item.path for item in os.scandir(directory) if whole.fullmatch(item.name)), key=os.path.getmtime)
